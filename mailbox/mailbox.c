@@ -1,0 +1,173 @@
+#include "mailbox/mailbox.h"
+
+#include "mailbox/panic.h"
+
+void tri_mailbox_open(struct tri_mailbox *box, uint32_t generation, uint32_t bound, uint32_t bulk_bound_kib,
+    enum tri_policy policy)
+{
+    tri_assert(bound >= 1 && bound <= TRI_MAILBOX_MAX && bulk_bound_kib <= TRI_BULK_MAX_KIB);
+    ck_pr_store_32(&box->backlog, 0);
+    ck_pr_store_32(&box->bound, bound);
+    ck_pr_store_64(&box->bulk, 0);
+    ck_pr_store_32(&box->limits, bulk_bound_kib << TRI_POLICY_BITS | (uint32_t)policy);
+    ck_pr_fence_release(); /* pairs with the acquire fence of a sender that reads the new generation */
+    ck_pr_store_64(&box->word, TRI_WORD_EMPTY);
+    ck_pr_store_32(&box->generation, generation);
+}
+
+/* Appends the list first … last to a lane. */
+static void lane_append(tr_msg **lane, tr_msg *first, tr_msg *last)
+{
+    if (*lane) {
+        last->next_ = (*lane)->next_;
+        (*lane)->next_ = first;
+    } else {
+        last->next_ = first;
+    }
+    *lane = last;
+}
+
+static tr_msg **lane_of(struct tri_lanes *lanes, const tr_msg *m)
+{
+    return m->flags_ & TRI_MSG_SYSTEM ? &lanes->system : m->flags_ & TRI_MSG_URGENT ? &lanes->urgent : &lanes->normal;
+}
+
+/* Takes a chain, newest first, apart into the lanes. */
+static void sort_chain(struct tri_lanes *lanes, tr_msg *newest)
+{
+    tr_msg *oldest = NULL, *next;
+    unsigned flags = 0;
+    uint32_t count = 0;
+
+    for (tr_msg *m = newest; m; m = next, count++) {
+        next = m->next_;
+        m->next_ = oldest;
+        oldest = m;
+        flags |= m->flags_;
+    }
+    lanes->count += count;
+    if (tri_likely(!(flags & TRI_MSG_LANES))) {
+        lane_append(&lanes->normal, oldest, newest);
+        return;
+    }
+    for (tr_msg *m = oldest; m; m = next) {
+        next = m->next_;
+        lane_append(lane_of(lanes, m), m, m);
+    }
+}
+
+bool tri_mailbox_drain(struct tri_mailbox *box, struct tri_lanes *lanes)
+{
+    uint64_t word = ck_pr_load_64(&box->word);
+    if (word == TRI_WORD_EMPTY)
+        return false;
+    ck_pr_store_32(&box->backlog, lanes->count + tri_word_count(word)); /* before the chain leaves the word */
+    ck_pr_fence_store_atomic();
+    word = ck_pr_fas_64(&box->word, TRI_WORD_EMPTY);
+    ck_pr_fence_acquire(); /* pairs with the release fence in tri_mailbox_push */
+    if (tri_word_message(word))
+        sort_chain(lanes, tri_word_message(word));
+    return word & TRI_WORD_POKE;
+}
+
+void tri_mailbox_close(struct tri_mailbox *box, struct tri_lanes *lanes)
+{
+    uint64_t word = ck_pr_fas_64(&box->word, TRI_WORD_CLOSED);
+    ck_pr_fence_acquire();
+    if (tri_word_message(word))
+        sort_chain(lanes, tri_word_message(word));
+}
+
+bool tri_mailbox_add_bulk(struct tri_mailbox *box, uint64_t bytes)
+{
+    uint64_t before = ck_pr_faa_64(&box->bulk, bytes);
+    if (tri_likely(before == 0 || before + bytes <= (uint64_t)(ck_pr_load_32(&box->limits) >> TRI_POLICY_BITS) << 10))
+        return true;
+    tri_mailbox_sub_bulk(box, bytes);
+    return false;
+}
+
+/* ---- shedding ---------------------------------------------------------------------------------------------------- */
+
+/* How many messages of each type wait. Types beyond the table's size are taken for single ones: they are shed as old
+ * messages are, not as replaced ones. */
+struct census {
+    struct {
+        const tr_type *type;
+        uint32_t count;
+    } entry[32];
+    unsigned used;
+    uint32_t single;
+};
+
+static uint32_t *census_count(struct census *census, const tr_type *type)
+{
+    for (unsigned i = 0; i < census->used; i++)
+        if (census->entry[i].type == type)
+            return &census->entry[i].count;
+    if (census->used == sizeof census->entry / sizeof census->entry[0]) {
+        census->single = 1;
+        return &census->single;
+    }
+    census->entry[census->used].type = type;
+    census->entry[census->used].count = 0;
+    return &census->entry[census->used++].count;
+}
+
+static struct census census_take(const tr_msg *last)
+{
+    struct census census = { .used = 0 };
+    const tr_msg *m = last;
+    do {
+        m = m->next_;
+        if (!(m->flags_ & TRI_MSG_EXEMPT))
+            ++*census_count(&census, m->type);
+    } while (m != last);
+    return census;
+}
+
+/* Removes up to `excess` messages from the normal lane, oldest first: those that `census` shows to be replaced by a
+ * newer one of their type, or without a census any. Appends them to *shed_end. */
+static uint32_t shed_lane(struct tri_lanes *lanes, uint32_t excess, struct census *census, tr_msg ***shed_end)
+{
+    tr_msg *kept = NULL;
+    uint32_t removed = 0;
+    while (lanes->normal) {
+        tr_msg *m = tri_lane_pop(&lanes->normal);
+        bool goes = removed < excess && !(m->flags_ & TRI_MSG_EXEMPT);
+        if (goes && census) {
+            uint32_t *count = census_count(census, m->type);
+            goes = *count > 1;
+            *count -= goes;
+        }
+        if (!goes) {
+            lane_append(&kept, m, m);
+            continue;
+        }
+        removed++;
+        m->next_ = NULL;
+        **shed_end = m;
+        *shed_end = &m->next_;
+    }
+    lanes->normal = kept;
+    lanes->count -= removed;
+    return removed;
+}
+
+tr_msg *tri_mailbox_shed(struct tri_mailbox *box, struct tri_lanes *lanes)
+{
+    tr_msg *shed = NULL, **end = &shed;
+    if (tri_likely(lanes->count <= box->bound) || !lanes->normal)
+        return NULL;
+    enum tri_policy policy = tri_mailbox_policy(box);
+    if (policy != TRI_DROP_OLD && policy != TRI_KEEP_LATEST)
+        return NULL;
+    uint32_t excess = lanes->count - box->bound;
+    if (policy == TRI_KEEP_LATEST) {
+        struct census census = census_take(lanes->normal);
+        excess -= shed_lane(lanes, excess, &census, &end);
+    }
+    if (excess)
+        shed_lane(lanes, excess, NULL, &end);
+    return shed;
+}

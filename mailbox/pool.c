@@ -1,0 +1,203 @@
+/*
+ * The one lock-free place here is tri_pool.returned, a stack with many producers and one consumer.
+ *
+ *   push   tail->next = returned; CAS returned: tail->next → head of the chain     any thread
+ *   take   exchange returned with NULL                                             the pool's owner alone
+ *
+ * Nobody ever removes a single entry, so the CAS cannot be fooled by an address that went and came back (the chain
+ * behind the address it compares is not read, only linked to). The release fence before the CAS orders what the freeing
+ * thread last did to the block before its arrival at home; the acquire fence after the exchange is its partner.
+ */
+#include "mailbox/pool.h"
+
+#include <ck_pr.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+TRI_THREAD_LOCAL struct tri_pool *tri_pool_here;
+
+static struct {
+    pthread_mutex_t lock;
+    unsigned int count; /* pools ever made; their pointers never change */
+    unsigned int off;
+    struct tri_pool *pools[TRI_POOLS_MAX];
+    uint64_t taken, given; /* by foreign threads */
+} table = { .lock = PTHREAD_MUTEX_INITIALIZER, .off = TRI_ASAN };
+
+void tri_pool_off(void)
+{
+    ck_pr_store_uint(&table.off, 1);
+}
+
+static struct tri_pool *reopen_or_make(void)
+{
+    for (unsigned i = 0; i < table.count; i++)
+        if (!table.pools[i]->open)
+            return table.pools[i];
+    if (table.count == TRI_POOLS_MAX)
+        return NULL;
+    struct tri_pool *pool = tri_memory_get_zeroed(sizeof *pool);
+    if (!pool)
+        return NULL;
+    pool->index = (uint16_t)table.count;
+    table.pools[table.count] = pool;
+    ck_pr_fence_store(); /* the pool before its number: tri_pool_balance and tri_block_put_elsewhere read without lock */
+    ck_pr_store_uint(&table.count, table.count + 1);
+    return pool;
+}
+
+struct tri_pool *tri_pool_open(void)
+{
+    pthread_mutex_lock(&table.lock);
+    const char *wish = getenv("TROUPE_POOL");
+    if (wish && strcmp(wish, "off") == 0)
+        tri_pool_off();
+    struct tri_pool *pool = reopen_or_make();
+    if (pool)
+        pool->open = true;
+    pthread_mutex_unlock(&table.lock);
+    return pool;
+}
+
+void tri_pool_close(struct tri_pool *pool)
+{
+    pthread_mutex_lock(&table.lock);
+    pool->open = false;
+    pthread_mutex_unlock(&table.lock);
+}
+
+static void send_home(struct tri_pool *home, struct tri_free *head, struct tri_free *tail)
+{
+    struct tri_free *old = ck_pr_load_ptr(&home->returned);
+    do {
+        tail->next = old;
+        ck_pr_fence_release(); /* pairs with the acquire fence in collect() */
+    } while (!ck_pr_cas_ptr_value(&home->returned, old, head, &old));
+}
+
+static void send_chain(struct tri_outgoing *chain)
+{
+    send_home(table.pools[chain->home], chain->head, chain->tail);
+    *chain = (struct tri_outgoing){ 0 };
+}
+
+void tri_pool_flush(void)
+{
+    struct tri_pool *pool = tri_pool_here;
+    if (!pool)
+        return;
+    for (unsigned i = 0; i < TRI_OUTGOING; i++)
+        if (pool->outgoing[i].count)
+            send_chain(&pool->outgoing[i]);
+}
+
+void tri_block_put_elsewhere(void *block, tri_tag tag)
+{
+    struct tri_pool *pool = tri_pool_here;
+    unsigned class = tag & ((1u << TRI_CLASS_BITS) - 1), home = tag >> TRI_CLASS_BITS;
+
+    if (pool)
+        ck_pr_store_64(&pool->given, pool->given + 1);
+    else
+        ck_pr_inc_64(&table.given);
+    if (class == TRI_CLASS_MEMORY) {
+        tri_memory_put(block);
+        return;
+    }
+    struct tri_free *entry = block;
+    entry->tag = tag;
+    if (!pool) {
+        send_home(table.pools[home], entry, entry);
+        return;
+    }
+    struct tri_outgoing *chain = &pool->outgoing[home % TRI_OUTGOING];
+    if (chain->count && chain->home != home)
+        send_chain(chain);
+    entry->next = chain->head;
+    chain->head = entry;
+    if (!chain->count++) {
+        chain->tail = entry;
+        chain->home = (uint16_t)home;
+    }
+    if (chain->count == TRI_OUTGOING_BLOCKS)
+        send_chain(chain);
+}
+
+/* Brings the blocks that others have freed onto the free lists. */
+static void collect(struct tri_pool *pool)
+{
+    if (!ck_pr_load_ptr(&pool->returned))
+        return;
+    struct tri_free *block = ck_pr_fas_ptr(&pool->returned, NULL), *next;
+    ck_pr_fence_acquire(); /* pairs with the release fence in send_home() */
+    for (; block; block = next) {
+        unsigned class = block->tag & ((1u << TRI_CLASS_BITS) - 1);
+        next = block->next;
+        block->next = pool->free[class];
+        pool->free[class] = block;
+    }
+}
+
+/* Slabs hold 64 blocks, but are never smaller than 64 KiB (so that small blocks are not asked for in dribs and drabs)
+ * and never larger than 256 KiB (or one block). */
+static bool refill_slab(struct tri_pool *pool, unsigned class)
+{
+    size_t block = tri_pool_class_size(class), size = block * 64;
+    size = size < 65536 ? 65536 : size > 262144 ? 262144 : size;
+    size -= size % block;
+    char *slab = tri_memory_get(size);
+    if (!slab)
+        return false;
+    pool->slab[class].at = slab;
+    pool->slab[class].end = slab + size;
+    return true;
+}
+
+static void *carve(struct tri_pool *pool, unsigned class)
+{
+    if (pool->slab[class].at == pool->slab[class].end && !refill_slab(pool, class))
+        return NULL;
+    void *block = pool->slab[class].at;
+    pool->slab[class].at += tri_pool_class_size(class);
+    return block;
+}
+
+static void *from_memory(size_t size, tri_tag *tag)
+{
+    void *block = tri_memory_get(size);
+    if (!block)
+        return NULL;
+    if (tri_pool_here)
+        ck_pr_store_64(&tri_pool_here->taken, tri_pool_here->taken + 1);
+    else
+        ck_pr_inc_64(&table.taken);
+    *tag = TRI_CLASS_MEMORY;
+    return block;
+}
+
+void *tri_block_get_slowly(unsigned class, size_t size, tri_tag *tag)
+{
+    struct tri_pool *pool = tri_pool_here;
+    if (!pool || class == TRI_CLASS_MEMORY || ck_pr_load_uint(&table.off))
+        return from_memory(size, tag);
+    collect(pool);
+    void *block = pool->free[class];
+    if (block)
+        pool->free[class] = pool->free[class]->next;
+    else if (!(block = carve(pool, class)))
+        return NULL;
+    ck_pr_store_64(&pool->taken, pool->taken + 1);
+    *tag = (tri_tag)(class | (unsigned)pool->index << TRI_CLASS_BITS);
+    return block;
+}
+
+int64_t tri_pool_balance(void)
+{
+    uint64_t balance = ck_pr_load_64(&table.taken) - ck_pr_load_64(&table.given);
+    unsigned count = ck_pr_load_uint(&table.count);
+    ck_pr_fence_load();
+    for (unsigned i = 0; i < count; i++)
+        balance += ck_pr_load_64(&table.pools[i]->taken) - ck_pr_load_64(&table.pools[i]->given);
+    return (int64_t)balance;
+}
