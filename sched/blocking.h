@@ -1,0 +1,41 @@
+/*
+ * blocking.h: a pool of threads for work that blocks.
+ *
+ * It grows by a thread whenever a job finds none idle, up to a limit; a thread without a job for 10 s ends. Any thread
+ * may submit.
+ */
+#ifndef TRI_BLOCKING_H
+#define TRI_BLOCKING_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tri_job {
+    struct tri_job *next;
+
+    /* Runs the job, on a thread of the pool, and the job is the function's own from then on; or with `canceled`, on the
+     * thread that closes the pool before the job could begin. */
+    void (*run)(struct tri_job *job, bool canceled);
+};
+
+struct tri_blocking {
+    pthread_mutex_t lock;
+    pthread_cond_t work;  /* for idle threads */
+    pthread_cond_t ended; /* for the one that closes */
+    struct tri_job *first, **last;
+    unsigned limit, threads, idle, queued;
+    bool closed;
+};
+
+/* limit is at least 1. */
+void tri_blocking_open(struct tri_blocking *pool, unsigned limit);
+
+/* Runs job->run(job) on a thread of the pool: 0; TR_ECLOSED; TR_EAGAIN when there is no thread and none can be made. */
+int tri_blocking_submit(struct tri_blocking *pool, struct tri_job *job);
+
+/* Refuses new jobs, drops those that wait, and waits until the deadline (of the real clock) for those that run. Answers
+ * how many threads still run; if that is not 0 the pool must stay where it is. */
+unsigned tri_blocking_close(struct tri_blocking *pool, int64_t deadline);
+
+#endif

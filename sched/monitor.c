@@ -1,0 +1,147 @@
+/*
+ * The monitor: a thread that watches whether the workers move.
+ *
+ * A worker that is in one turn from one look to the next does not move. If others sleep meanwhile, it gives up all that
+ * may run elsewhere (its ring and its `next`; a flag tells the thief) and one sleeper is woken. If the turn lasts longer
+ * than the watchdog allows, the actor and the type of the message are named in the log, once a turn.
+ *
+ * It looks every 5 ms while a worker runs and another is parked, every 50 ms while all run (nobody could help then, but
+ * the watchdog watches), and sleeps when everybody does, until a worker begins to run.
+ */
+#include "mailbox/error.h"
+#include "mailbox/memory.h"
+#include "sched/log.h"
+#include "sched/os.h"
+#include "sched/sched.h"
+
+enum { LOOK_NS = 5000000, LOOK_ALL_RUN_NS = 50000000, LOOKS_BEFORE_SLEEP = 4 };
+
+struct watch {
+    uint32_t turns;
+    int64_t since; /* when it was first seen in this turn */
+    bool named;
+};
+
+static bool holds_work(struct tri_worker *worker)
+{
+    return tri_ring_size(&worker->ring) > 0 || ck_pr_load_ptr(&worker->next) != NULL;
+}
+
+static void name_it(struct tri_sched *sched, struct tri_worker *worker, struct watch *watch, int64_t now)
+{
+    char what[256] = "";
+    watch->named = true;
+    sched->config.describe(worker, what, sizeof what);
+    tri_log(TR_LOG_WARNING, "worker %u is held for %lld ms by %s", worker->index, (long long)((now - watch->since) / 1000000),
+        what);
+}
+
+/* Looks at one worker; answers whether it runs. */
+static bool look_at(struct tri_sched *sched, struct tri_worker *worker, struct watch *watch, int64_t now)
+{
+    uint32_t turns = ck_pr_load_32(&worker->turns);
+    bool runs = ck_pr_load_ptr(&worker->running) != NULL;
+    if (turns != watch->turns || !runs) {
+        *watch = (struct watch){ .turns = turns, .since = now };
+        return runs || ck_pr_load_uint(&worker->state) != TRI_PARKED;
+    }
+    if (holds_work(worker) && ck_pr_load_32(&sched->sleepers)) {
+        ck_pr_store_uint(&worker->stuck, 1);
+        ck_pr_fence_memory(); /* the flag before the thief looks for it */
+        tri_sched_wake_one(sched);
+    }
+    if (sched->config.watchdog_ns && !watch->named && now - watch->since >= sched->config.watchdog_ns)
+        name_it(sched, worker, watch, now);
+    return true;
+}
+
+static void wait_for(struct tri_sched *sched, int64_t ns)
+{
+    struct tri_monitor *monitor = &sched->monitor;
+    int64_t until_ns = tri_clock_now(&tri_clock_real) + ns;
+    struct timespec until = { until_ns / 1000000000, until_ns % 1000000000 };
+    pthread_mutex_lock(&monitor->lock);
+    if (!monitor->stop)
+        pthread_cond_timedwait(&monitor->condition, &monitor->lock, &until);
+    pthread_mutex_unlock(&monitor->lock);
+}
+
+static void sleep_until_poked(struct tri_sched *sched)
+{
+    struct tri_monitor *monitor = &sched->monitor;
+    pthread_mutex_lock(&monitor->lock);
+    ck_pr_store_uint(&monitor->asleep, 1);
+    while (ck_pr_load_uint(&monitor->asleep) && !monitor->stop)
+        pthread_cond_wait(&monitor->condition, &monitor->lock);
+    ck_pr_store_uint(&monitor->asleep, 0);
+    pthread_mutex_unlock(&monitor->lock);
+}
+
+void tri_monitor_poke_slowly(struct tri_sched *sched)
+{
+    struct tri_monitor *monitor = &sched->monitor;
+    pthread_mutex_lock(&monitor->lock);
+    ck_pr_store_uint(&monitor->asleep, 0);
+    pthread_cond_signal(&monitor->condition);
+    pthread_mutex_unlock(&monitor->lock);
+}
+
+static bool stopped(struct tri_monitor *monitor)
+{
+    pthread_mutex_lock(&monitor->lock);
+    bool stop = monitor->stop;
+    pthread_mutex_unlock(&monitor->lock);
+    return stop;
+}
+
+static void *monitor_main(void *arg)
+{
+    struct tri_sched *sched = arg;
+    struct watch *watches = tri_memory_get_zeroed(sched->count * sizeof *watches);
+    unsigned quiet = 0;
+
+    tri_os_name_thread("troupe-monitor");
+    while (watches && !stopped(&sched->monitor)) {
+        int64_t now = tri_clock_now(&tri_clock_real);
+        unsigned running = 0;
+        for (unsigned i = 0; i < sched->count; i++)
+            running += look_at(sched, sched->workers[i], &watches[i], now);
+        quiet = running ? 0 : quiet + 1;
+        if (quiet < LOOKS_BEFORE_SLEEP)
+            wait_for(sched, running == sched->count ? LOOK_ALL_RUN_NS : LOOK_NS);
+        else
+            sleep_until_poked(sched);
+    }
+    tri_memory_put(watches);
+    return NULL;
+}
+
+int tri_monitor_start(struct tri_sched *sched)
+{
+    struct tri_monitor *monitor = &sched->monitor;
+    pthread_condattr_t attributes;
+    sigset_t old;
+
+    pthread_mutex_init(&monitor->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&monitor->condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+    tri_os_block_signals(&old);
+    int error = pthread_create(&monitor->thread, NULL, monitor_main, sched);
+    tri_os_restore_signals(&old);
+    monitor->started = !error;
+    return error ? tri_error_from_errno(error) : 0;
+}
+
+void tri_monitor_stop(struct tri_sched *sched)
+{
+    struct tri_monitor *monitor = &sched->monitor;
+    pthread_mutex_lock(&monitor->lock);
+    monitor->stop = true;
+    pthread_cond_signal(&monitor->condition);
+    pthread_mutex_unlock(&monitor->lock);
+    pthread_join(monitor->thread, NULL);
+    pthread_cond_destroy(&monitor->condition);
+    pthread_mutex_destroy(&monitor->lock);
+}

@@ -1,0 +1,257 @@
+#include "sched/sched.h"
+
+#include "mailbox/error.h"
+#include "mailbox/pool.h"
+#include "sched/log.h"
+#include "sched/os.h"
+
+#include <string.h>
+
+/* ---- the global list --------------------------------------------------------------------------------------------- */
+
+void tri_sched_give(struct tri_sched *sched, struct tri_run_list list, uint32_t count)
+{
+    pthread_mutex_lock(&sched->lock);
+    if (sched->global.first)
+        sched->global.last->link.next = &list.first->link;
+    else
+        sched->global.first = list.first;
+    sched->global.last = list.last;
+    ck_pr_store_32(&sched->global_length, sched->global_length + count);
+    pthread_mutex_unlock(&sched->lock);
+}
+
+struct tri_run_list tri_sched_take(struct tri_sched *sched, uint32_t max)
+{
+    struct tri_run_list list = { 0 };
+    uint32_t count = 0;
+    pthread_mutex_lock(&sched->lock);
+    for (struct tri_runnable *r; count < max && (r = tri_run_list_pop(&sched->global)); count++)
+        tri_run_list_append(&list, r);
+    ck_pr_store_32(&sched->global_length, sched->global_length - count);
+    pthread_mutex_unlock(&sched->lock);
+    return list;
+}
+
+void tri_sched_inject(struct tri_sched *sched, struct tri_runnable *r)
+{
+    struct tri_run_list list = { 0 };
+    tri_run_list_append(&list, r);
+    tri_sched_give(sched, list, 1);
+    ck_pr_fence_memory(); /* publish, fence, look: pairs with the one in park() */
+    if (ck_pr_load_32(&sched->sleepers))
+        tri_sched_wake_one(sched);
+}
+
+/* ---- waking ------------------------------------------------------------------------------------------------------ */
+
+static bool wake(struct tri_worker *worker, enum tri_worker_state how)
+{
+    if (ck_pr_load_uint(&worker->state) != TRI_PARKED || !ck_pr_cas_uint(&worker->state, TRI_PARKED, how))
+        return false;
+    worker->port->class->wake(worker->port);
+    return true;
+}
+
+static bool wake_any(struct tri_sched *sched, enum tri_worker_state how)
+{
+    for (unsigned i = 0; i < sched->count; i++)
+        if (wake(sched->workers[i], how))
+            return true;
+    return false;
+}
+
+static bool any_parked(struct tri_sched *sched)
+{
+    for (unsigned i = 0; i < sched->count; i++)
+        if (ck_pr_load_uint(&sched->workers[i]->state) == TRI_PARKED)
+            return true;
+    return false;
+}
+
+void tri_sched_wake_one(struct tri_sched *sched)
+{
+    do {
+        if (ck_pr_load_32(&sched->searchers) || !ck_pr_cas_32(&sched->searchers, 0, 1))
+            return; /* who searches will find it, or look again before it sleeps */
+        if (wake_any(sched, TRI_NOTIFIED_SEARCH))
+            return; /* the permission to search is its own now */
+        ck_pr_store_32(&sched->searchers, 0);
+        ck_pr_fence_memory(); /* somebody may have left its waking to us meanwhile */
+    } while (ck_pr_load_32(&sched->global_length) && any_parked(sched));
+}
+
+void tri_sched_wake_all(struct tri_sched *sched)
+{
+    for (unsigned i = 0; i < sched->count; i++)
+        wake(sched->workers[i], TRI_NOTIFIED);
+}
+
+/* ---- starting and stopping --------------------------------------------------------------------------------------- */
+
+static struct tri_worker *make_worker(struct tri_sched *sched, unsigned index)
+{
+    struct tri_worker *worker = tri_memory_get_zeroed(sizeof *worker);
+    if (!worker)
+        return NULL;
+    worker->sched = sched;
+    worker->index = (uint16_t)index;
+    worker->glance = worker->glance_every = 1;
+    worker->random.state = sched->config.seed ^ tri_random_next(&(struct tri_random){ index });
+    worker->now = worker->attended = tri_clock_now(sched->config.clock);
+    tri_wheel_init(&worker->wheel, worker->now);
+    ck_stack_init(&worker->inbox);
+    ck_stack_init(&worker->errands);
+    return worker;
+}
+
+static int open_worker(struct tri_worker *worker)
+{
+    struct tri_sched *sched = worker->sched;
+    worker->pool = tri_pool_open();
+    if (!worker->pool)
+        return TR_ENOMEM;
+    tri_pool_here = worker->pool;
+    tri_worker_here = worker;
+    int error = sched->config.port_open(worker, sched->config.port_arg, &worker->port);
+    if (error) {
+        worker->port = NULL;
+        return error;
+    }
+    return sched->config.worker_start ? sched->config.worker_start(worker) : 0;
+}
+
+static void close_worker(struct tri_worker *worker)
+{
+    if (worker->port && worker->sched->config.worker_stop) {
+        tri_worker_run_errands(worker);
+        worker->sched->config.worker_stop(worker);
+    }
+    if (worker->port)
+        worker->port->class->close(worker->port);
+    tri_pool_flush();
+    tri_worker_here = NULL;
+    tri_pool_here = NULL;
+    if (worker->pool)
+        tri_pool_close(worker->pool);
+}
+
+/* Tells tri_sched_start how it went, and waits for the others: true when all are ready. */
+static bool report_ready(struct tri_sched *sched, int error)
+{
+    pthread_mutex_lock(&sched->lock);
+    if (error && !sched->error)
+        sched->error = error;
+    sched->ready++;
+    pthread_cond_broadcast(&sched->started);
+    while (sched->ready < sched->count && !sched->error)
+        pthread_cond_wait(&sched->started, &sched->lock);
+    bool good = !sched->error;
+    pthread_mutex_unlock(&sched->lock);
+    return good;
+}
+
+/* A port is closed only when nobody can wake it any more: all workers have left their loops, and the one who stopped them
+ * has woken the last. */
+static void wait_to_close(struct tri_sched *sched)
+{
+    pthread_mutex_lock(&sched->lock);
+    sched->left++;
+    pthread_cond_broadcast(&sched->started);
+    while (!sched->may_close)
+        pthread_cond_wait(&sched->started, &sched->lock);
+    pthread_mutex_unlock(&sched->lock);
+}
+
+static void let_close(struct tri_sched *sched, unsigned threads)
+{
+    pthread_mutex_lock(&sched->lock);
+    while (sched->left < threads)
+        pthread_cond_wait(&sched->started, &sched->lock);
+    sched->may_close = true;
+    pthread_cond_broadcast(&sched->started);
+    pthread_mutex_unlock(&sched->lock);
+}
+
+static void *worker_main(void *arg)
+{
+    struct tri_worker *worker = arg;
+    tri_os_worker_thread(worker->index, worker->sched->config.pin);
+    int error = open_worker(worker);
+    if (report_ready(worker->sched, error))
+        tri_worker_loop(worker);
+    wait_to_close(worker->sched);
+    close_worker(worker);
+    return NULL;
+}
+
+static void join_workers(struct tri_sched *sched, unsigned threads)
+{
+    let_close(sched, threads);
+    for (unsigned i = 0; i < threads; i++)
+        pthread_join(sched->threads[i], NULL);
+    for (unsigned i = 0; i < sched->count; i++)
+        tri_memory_put(sched->workers[i]);
+    tri_memory_put(sched->workers);
+    tri_memory_put(sched->threads);
+    pthread_cond_destroy(&sched->started);
+    pthread_mutex_destroy(&sched->lock);
+}
+
+static int start_threads(struct tri_sched *sched, unsigned *threads)
+{
+    sigset_t old;
+    tri_os_block_signals(&old); /* workers take no signals: the program's own threads do */
+    int error = 0;
+    for (; *threads < sched->count && !error; *threads += !error)
+        error = pthread_create(&sched->threads[*threads], NULL, worker_main, sched->workers[*threads]);
+    tri_os_restore_signals(&old);
+    return error ? tri_error_from_errno(error) : 0;
+}
+
+int tri_sched_start(struct tri_sched *sched, const struct tri_sched_config *config)
+{
+    unsigned threads = 0;
+    *sched = (struct tri_sched){ .config = *config, .count = config->workers };
+    pthread_mutex_init(&sched->lock, NULL);
+    pthread_cond_init(&sched->started, NULL);
+    sched->workers = tri_memory_get_zeroed(sched->count * sizeof *sched->workers);
+    sched->threads = tri_memory_get_zeroed(sched->count * sizeof *sched->threads);
+    int error = sched->workers && sched->threads ? 0 : TR_ENOMEM;
+    for (unsigned i = 0; i < sched->count && !error; i++)
+        if (!(sched->workers[i] = make_worker(sched, i)))
+            error = TR_ENOMEM;
+    if (!sched->workers)
+        sched->count = 0;
+    if (!error)
+        error = start_threads(sched, &threads);
+
+    pthread_mutex_lock(&sched->lock);
+    if (error)
+        sched->error = error;
+    pthread_cond_broadcast(&sched->started);
+    while (sched->ready < threads)
+        pthread_cond_wait(&sched->started, &sched->lock);
+    error = sched->error;
+    pthread_mutex_unlock(&sched->lock);
+
+    if (!error)
+        error = tri_monitor_start(sched);
+    if (error) {
+        ck_pr_store_uint(&sched->stopping, 1);
+        ck_pr_fence_memory();
+        if (threads == sched->count && sched->error == 0)
+            tri_sched_wake_all(sched);
+        join_workers(sched, threads);
+    }
+    return error;
+}
+
+void tri_sched_stop(struct tri_sched *sched)
+{
+    tri_monitor_stop(sched);
+    ck_pr_store_uint(&sched->stopping, 1);
+    ck_pr_fence_memory(); /* pairs with the fence in park() */
+    tri_sched_wake_all(sched);
+    join_workers(sched, sched->count);
+}

@@ -1,0 +1,160 @@
+/*
+ * sched.h: the workers of a system, and what they share.
+ *
+ * Waking. A worker that made an actor runnable for itself tells nobody: it is awake and will run it. Others are woken
+ *
+ *   - for a pinned actor: its home, if it is parked                      tri_worker_deliver
+ *   - for an actor of a foreign thread: one parked worker, if nobody searches already   tri_sched_inject
+ *   - for surplus that lasts: a worker that sees two or more waiting in its ring at two looks in a row wakes one
+ *   - for a stuck worker's queue: by the monitor
+ *
+ * The first two must not be lost, for nobody else may ever look. Both are "publish, fence, look for sleepers" against
+ * "announce, fence, look again, sleep":
+ *
+ *   publisher                             worker that parks
+ *   1 push to inbox or global list        1 state = PARKED
+ *   2 fence (the push is a CAS or a       2 fence
+ *     lock: a full one)                   3 look at inbox and global list; if there is anything: do not sleep
+ *   3 state == PARKED? CAS to             4 port->poll, which returns at once if wake was called before
+ *     NOTIFIED; whoever succeeds          5 exchange state with RUNNING
+ *     calls port->wake
+ *
+ * If the publisher's 3 does not see PARKED, the parker's 1 comes after it in the order of all fences, so the parker's 3
+ * comes after the publisher's 1 and sees the entry. If it does see PARKED, the wake is called, and a port does not lose
+ * wakes. With the search in between: a publisher that leaves the waking to the searcher has read searchers == 1 after its
+ * push; the searcher gives the permission up before its own step 1, so its step 3 sees the push as well.
+ * (tests/model/scheduler.pml checks this, and finds the lost wake-up when a fence or the second look is taken out.)
+ */
+#ifndef TRI_SCHED_H
+#define TRI_SCHED_H
+
+#include "sched/worker.h"
+
+#include <pthread.h>
+
+enum {
+    TRI_WORKERS_MAX = 1000,
+    TRI_TURN_MESSAGES = 64,         /* a turn ends after so many messages */
+    TRI_TURN_NS = 200000,           /* or after this time */
+    TRI_ATTEND_NS = 100000,         /* a busy worker looks at port and timers this often */
+    TRI_GLANCE_NS = 25000,          /* a busy worker reads the clock about this often */
+    TRI_NEXT_IN_A_ROW = 3,
+    TRI_TIMERS_AT_ONCE = 1024,      /* timers fired before actors run again */
+};
+
+struct tri_sched_config {
+    unsigned workers;
+    bool pin; /* worker i runs on the i-th core of the process's affinity */
+    uint64_t seed;
+    struct tri_clock *clock;
+    int64_t watchdog_ns; /* a handler that runs longer is named in the log; 0: none */
+    tri_port_open *port_open;
+    void *port_arg;
+
+    /* From the floor above. */
+    void (*turn)(struct tri_worker *worker, struct tri_runnable *r);
+    void (*errand)(struct tri_worker *worker, struct ck_stack_entry *errand);
+    void (*fire)(struct tri_timer *timer, void *worker);
+    int (*worker_start)(struct tri_worker *worker);                             /* on its thread, before the first turn */
+    void (*worker_stop)(struct tri_worker *worker);                             /* on its thread, after the last */
+    void (*describe)(struct tri_worker *worker, char *text, size_t size);       /* what it handles; any thread */
+    void *arg;
+};
+
+struct tri_monitor {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t condition;
+    unsigned int asleep; /* waits to be poked by a worker that starts to run */
+    bool stop, started;
+};
+
+struct tri_sched {
+    struct tri_sched_config config;
+    unsigned count;
+    struct tri_worker **workers;
+    pthread_t *threads;
+
+    TRI_ALIGNED uint32_t sleepers; /* workers that are parked, about: a hint that saves looking at their states */
+    uint32_t searchers;            /* 1 while some worker may search for work to steal */
+    unsigned int stopping;
+
+    TRI_ALIGNED pthread_mutex_t lock; /* of the global list, and of starting and stopping */
+    pthread_cond_t started; /* and stopped */
+    struct tri_run_list global;
+    uint32_t global_length; /* read without the lock */
+    unsigned ready;         /* workers that have started or failed */
+    int error;              /* the first failure of a worker to start */
+    unsigned left;          /* workers that have left their loop */
+    bool may_close;
+
+    struct tri_monitor monitor;
+};
+
+/* Starts the workers and the monitor: 0, or TR_ENOMEM, TR_EAGAIN (no threads), or what a port answered; then nothing is
+ * left running. config->turn and the others may be called before it returns. */
+int tri_sched_start(struct tri_sched *sched, const struct tri_sched_config *config);
+
+/* Stops workers and monitor, waits for them and frees all. Everything must have come to rest: no runnable is run any
+ * more. */
+void tri_sched_stop(struct tri_sched *sched);
+
+/* Makes r run: `here` is the calling thread's worker if it is one of this system's, else NULL. Any thread. */
+static inline void tri_sched_schedule(struct tri_sched *sched, struct tri_worker *here, struct tri_runnable *r);
+
+/* Puts a runnable without a home into the global list and wakes somebody. Any thread. */
+void tri_sched_inject(struct tri_sched *sched, struct tri_runnable *r);
+
+/* Adds a list to the global list. Any thread. */
+void tri_sched_give(struct tri_sched *sched, struct tri_run_list list, uint32_t count);
+
+/* Takes up to max entries from the global list. Any thread. */
+struct tri_run_list tri_sched_take(struct tri_sched *sched, uint32_t max);
+
+/* Wakes one parked worker to search for work, if nobody searches already. Any thread. */
+void tri_sched_wake_one(struct tri_sched *sched);
+
+/* Wakes all parked workers. Any thread. */
+void tri_sched_wake_all(struct tri_sched *sched);
+
+/* The monitor's thread, in monitor.c. */
+int tri_monitor_start(struct tri_sched *sched);
+void tri_monitor_stop(struct tri_sched *sched);
+void tri_monitor_poke_slowly(struct tri_sched *sched);
+
+/* A worker begins to run: the monitor shall watch. */
+static inline void tri_monitor_poke(struct tri_sched *sched)
+{
+    if (tri_unlikely(ck_pr_load_uint(&sched->monitor.asleep)))
+        tri_monitor_poke_slowly(sched);
+}
+
+static inline void tri_sched_schedule(struct tri_sched *sched, struct tri_worker *here, struct tri_runnable *r)
+{
+    if (tri_likely(here != NULL))
+        tri_worker_schedule(here, r);
+    else if (r->home != TRI_HOME_ANY)
+        tri_worker_deliver(sched->workers[r->home], r);
+    else
+        tri_sched_inject(sched, r);
+}
+
+static inline void tri_run_list_append(struct tri_run_list *list, struct tri_runnable *r)
+{
+    r->link.next = NULL;
+    if (list->first)
+        list->last->link.next = &r->link;
+    else
+        list->first = r;
+    list->last = r;
+}
+
+static inline struct tri_runnable *tri_run_list_pop(struct tri_run_list *list)
+{
+    struct tri_runnable *r = list->first;
+    if (r)
+        list->first = (struct tri_runnable *)r->link.next; /* link is the first member */
+    return r;
+}
+
+#endif

@@ -1,0 +1,78 @@
+#include "mailbox/error.h"
+#include "mailbox/memory.h"
+#include "sched/sched.h"
+
+#include <pthread.h>
+#include <time.h>
+
+struct sleeper {
+    struct tri_port port;
+    struct tri_clock *clock;
+    pthread_mutex_t lock;
+    pthread_cond_t condition;
+    bool woken;
+};
+
+static void sleeper_poll(struct tri_port *port, int64_t deadline)
+{
+    struct sleeper *s = (struct sleeper *)port;
+    struct timespec until = { deadline / 1000000000, deadline % 1000000000 };
+
+    pthread_mutex_lock(&s->lock);
+    while (!s->woken && deadline > tri_clock_now(s->clock))
+        if (deadline == INT64_MAX)
+            pthread_cond_wait(&s->condition, &s->lock);
+        else
+            pthread_cond_timedwait(&s->condition, &s->lock, &until);
+    s->woken = false;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void sleeper_wake(struct tri_port *port)
+{
+    struct sleeper *s = (struct sleeper *)port;
+    pthread_mutex_lock(&s->lock);
+    s->woken = true;
+    pthread_cond_signal(&s->condition);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static bool sleeper_has_work(struct tri_port *port)
+{
+    (void)port;
+    return false;
+}
+
+static void sleeper_close(struct tri_port *port)
+{
+    struct sleeper *s = (struct sleeper *)port;
+    pthread_cond_destroy(&s->condition);
+    pthread_mutex_destroy(&s->lock);
+    tri_memory_put(s);
+}
+
+static const struct tri_port_class sleeper_class = {
+    .name = "sleeper",
+    .poll = sleeper_poll,
+    .wake = sleeper_wake,
+    .has_work = sleeper_has_work,
+    .close = sleeper_close,
+};
+
+int tri_sleeper_open(struct tri_worker *worker, void *arg, struct tri_port **port)
+{
+    struct sleeper *s = tri_memory_get_zeroed(sizeof *s);
+    pthread_condattr_t attributes;
+    (void)arg;
+    if (!s)
+        return TR_ENOMEM;
+    s->port.class = &sleeper_class;
+    s->clock = worker->sched->config.clock;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+    *port = &s->port;
+    return 0;
+}

@@ -1,0 +1,354 @@
+/*
+ * The places where threads meet: `inbox` and `errands` are stacks (ck_stack: many push, the owner takes all), `ring` has
+ * its proof in run_ring.h, `state` has it in sched.h, and `next` is one pointer that is only ever exchanged: the owner
+ * exchanges in a new one and gets the one it displaces, or NULL in; a thief, when the monitor has marked the worker as
+ * stuck, NULL as well. So a runnable in it is taken by exactly one.
+ */
+#include "mailbox/pool.h"
+#include "sched/sched.h"
+
+TRI_THREAD_LOCAL struct tri_worker *tri_worker_here;
+
+/* ---- queues ------------------------------------------------------------------------------------------------------ */
+
+/* The ring is full: its older half and r go to the global list, in order. */
+static TRI_COLD void overflow(struct tri_worker *worker, struct tri_runnable *r)
+{
+    struct tri_run_list list = { 0 };
+    uint32_t count = 0;
+    struct tri_runnable *old;
+    while (count < TRI_RING_SIZE / 2 && (old = tri_ring_pop(&worker->ring))) {
+        tri_run_list_append(&list, old);
+        count++;
+    }
+    if (!tri_ring_push(&worker->ring, r)) {
+        tri_run_list_append(&list, r);
+        count++;
+    }
+    tri_sched_give(worker->sched, list, count);
+}
+
+static void push_ring(struct tri_worker *worker, struct tri_runnable *r)
+{
+    if (tri_unlikely(!tri_ring_push(&worker->ring, r)))
+        overflow(worker, r);
+}
+
+void tri_worker_schedule(struct tri_worker *worker, struct tri_runnable *r)
+{
+    if (r->home != TRI_HOME_ANY) {
+        struct tri_runnable *displaced = r;
+        if (r->home != worker->index) {
+            tri_worker_deliver(worker->sched->workers[r->home], r);
+            return;
+        }
+        if (worker->running) {
+            displaced = worker->next_pinned;
+            worker->next_pinned = r;
+        }
+        if (displaced)
+            tri_run_list_append(&worker->pinned, displaced);
+        return;
+    }
+    if (worker->running) {
+        ck_pr_fence_release(); /* the runnable before the pointer to it, for a thief */
+        r = ck_pr_fas_ptr(&worker->next, r);
+    }
+    if (r)
+        push_ring(worker, r);
+}
+
+void tri_worker_requeue(struct tri_worker *worker, struct tri_runnable *r)
+{
+    if (r->home == TRI_HOME_ANY)
+        push_ring(worker, r);
+    else if (r->home == worker->index)
+        tri_run_list_append(&worker->pinned, r);
+    else
+        tri_worker_deliver(worker->sched->workers[r->home], r);
+}
+
+void tri_worker_deliver(struct tri_worker *home, struct tri_runnable *r)
+{
+    ck_pr_fence_release();
+    ck_stack_push_upmc(&home->inbox, &r->link);
+    ck_pr_fence_atomic_load(); /* publish, fence, look: pairs with the one in park() */
+    if (ck_pr_load_uint(&home->state) == TRI_PARKED && ck_pr_cas_uint(&home->state, TRI_PARKED, TRI_NOTIFIED))
+        home->port->class->wake(home->port);
+}
+
+void tri_worker_errand(struct tri_worker *worker, struct ck_stack_entry *errand)
+{
+    ck_pr_fence_release();
+    ck_stack_push_upmc(&worker->errands, errand);
+}
+
+static void take_inbox(struct tri_worker *worker)
+{
+    if (!ck_pr_load_ptr(&worker->inbox.head))
+        return;
+    struct ck_stack_entry *entry = ck_stack_batch_pop_upmc(&worker->inbox), *oldest = NULL, *next;
+    for (; entry; entry = next) {
+        next = entry->next;
+        entry->next = oldest;
+        oldest = entry;
+    }
+    for (; oldest; oldest = next) {
+        next = oldest->next;
+        tri_run_list_append(&worker->pinned, tri_container_of(oldest, struct tri_runnable, link));
+    }
+}
+
+void tri_worker_run_errands(struct tri_worker *worker)
+{
+    if (!ck_pr_load_ptr(&worker->errands.head))
+        return;
+    struct ck_stack_entry *entry = ck_stack_batch_pop_upmc(&worker->errands), *next;
+    for (; entry; entry = next) {
+        next = entry->next;
+        worker->sched->config.errand(worker, entry);
+    }
+}
+
+static struct tri_runnable *take_free_next(struct tri_worker *worker)
+{
+    struct tri_runnable *r = ck_pr_load_ptr(&worker->next) ? ck_pr_fas_ptr(&worker->next, NULL) : NULL;
+    ck_pr_fence_acquire();
+    return r;
+}
+
+static struct tri_runnable *take_pinned_next(struct tri_worker *worker)
+{
+    struct tri_runnable *r = worker->next_pinned;
+    worker->next_pinned = NULL;
+    return r;
+}
+
+/* What was made runnable last has had its share: it queues behind the others. */
+static void queue_next(struct tri_worker *worker)
+{
+    struct tri_runnable *r = take_pinned_next(worker);
+    if (r)
+        tri_run_list_append(&worker->pinned, r);
+    if ((worker->pinned.first || tri_ring_size(&worker->ring)) && (r = take_free_next(worker)))
+        push_ring(worker, r);
+}
+
+/* What to run now; NULL when the worker's own places are empty. */
+static struct tri_runnable *pick(struct tri_worker *worker)
+{
+    struct tri_runnable *r;
+
+    if (tri_unlikely(worker->attend_due))
+        tri_worker_attend(worker);
+    if (tri_unlikely(ck_pr_load_ptr(&worker->inbox.head) != NULL))
+        take_inbox(worker);
+    if (worker->in_a_row < TRI_NEXT_IN_A_ROW && ((r = take_pinned_next(worker)) || (r = take_free_next(worker)))) {
+        worker->in_a_row++;
+        return r;
+    }
+    if (worker->in_a_row) {
+        worker->in_a_row = 0;
+        queue_next(worker);
+    }
+    worker->pinned_first = !worker->pinned_first;
+    if (worker->pinned_first && (r = tri_run_list_pop(&worker->pinned)))
+        return r;
+    if ((r = tri_ring_pop(&worker->ring)))
+        return r;
+    if ((r = tri_run_list_pop(&worker->pinned)))
+        return r;
+    return take_free_next(worker);
+}
+
+/* ---- turns ------------------------------------------------------------------------------------------------------- */
+
+static void run(struct tri_worker *worker, struct tri_runnable *r)
+{
+    worker->turn_over = false;
+    worker->turn_start = worker->now;
+    ck_pr_store_ptr(&worker->running, r);
+    ck_pr_store_32(&worker->turns, worker->turns + 1);
+    worker->sched->config.turn(worker, r);
+    ck_pr_store_ptr(&worker->running, NULL);
+    if (tri_unlikely(ck_pr_load_uint(&worker->stuck)))
+        ck_pr_store_uint(&worker->stuck, 0);
+    tri_worker_count_message(worker);
+}
+
+bool tri_worker_step(struct tri_worker *worker)
+{
+    struct tri_runnable *r = pick(worker);
+    if (!r)
+        return false;
+    run(worker, r);
+    return true;
+}
+
+/* The clock costs as much as several messages, so it is not read for each. How many make up about TRI_GLANCE_NS is
+ * learned: slow handlers soon have it read for every message. */
+void tri_worker_glance(struct tri_worker *worker)
+{
+    int64_t now = tri_clock_now(worker->sched->config.clock), passed = now - worker->now;
+    if (passed < TRI_GLANCE_NS / 2)
+        worker->glance_every = worker->glance_every < TRI_TURN_MESSAGES / 2 ? worker->glance_every * 2 : TRI_TURN_MESSAGES;
+    else if (passed > TRI_GLANCE_NS)
+        worker->glance_every = (uint32_t)(worker->glance_every * TRI_GLANCE_NS / passed) + 1;
+    worker->glance = worker->glance_every;
+    worker->now = now;
+    if (now - worker->turn_start >= TRI_TURN_NS)
+        worker->turn_over = true;
+    if (now - worker->attended >= TRI_ATTEND_NS)
+        worker->attend_due = true;
+}
+
+/* ---- between turns ----------------------------------------------------------------------------------------------- */
+
+static bool timers_due(struct tri_worker *worker)
+{
+    return tri_wheel_expire(&worker->wheel, worker->now, TRI_TIMERS_AT_ONCE, worker->sched->config.fire, worker);
+}
+
+/* Takes a share of the global list. */
+static bool take_global(struct tri_worker *worker)
+{
+    struct tri_sched *sched = worker->sched;
+    uint32_t length = ck_pr_load_32(&sched->global_length);
+    if (length == 0)
+        return false;
+    uint32_t share = length / sched->count + 1, room = TRI_RING_SIZE - tri_ring_size(&worker->ring);
+    if (share > TRI_RING_SIZE / 2)
+        share = TRI_RING_SIZE / 2;
+    struct tri_run_list list = tri_sched_take(sched, share < room ? share : room);
+    struct tri_runnable *r;
+    bool any = list.first != NULL;
+    while ((r = tri_run_list_pop(&list)))
+        push_ring(worker, r);
+    return any;
+}
+
+/* Two or more that wait here at two looks in a row are worth waking somebody for. */
+static void share_surplus(struct tri_worker *worker)
+{
+    bool surplus = tri_ring_size(&worker->ring) >= 2;
+    if (surplus && worker->had_surplus && ck_pr_load_32(&worker->sched->sleepers))
+        tri_sched_wake_one(worker->sched);
+    worker->had_surplus = surplus;
+}
+
+void tri_worker_attend(struct tri_worker *worker)
+{
+    worker->now = tri_clock_now(worker->sched->config.clock);
+    worker->attended = worker->now;
+    worker->attend_due = false;
+    tri_worker_run_errands(worker);
+    if (worker->port->class->has_work(worker->port))
+        worker->port->class->poll(worker->port, TRI_NO_WAIT);
+    if (timers_due(worker))
+        worker->attend_due = true;
+    take_global(worker);
+    share_surplus(worker);
+    tri_pool_flush();
+}
+
+/* ---- stealing and sleeping --------------------------------------------------------------------------------------- */
+
+/* Half of what waits in the victim's ring, if that is surplus: two or more, or anything when the victim is stuck. */
+static bool steal_from(struct tri_worker *worker, struct tri_worker *victim)
+{
+    bool stuck = ck_pr_load_uint(&victim->stuck);
+    if (tri_ring_steal(&worker->ring, &victim->ring, stuck ? 1 : 2))
+        return true;
+    struct tri_runnable *r = stuck ? take_free_next(victim) : NULL;
+    if (r)
+        push_ring(worker, r);
+    return r != NULL;
+}
+
+static bool steal(struct tri_worker *worker)
+{
+    struct tri_sched *sched = worker->sched;
+    uint32_t start = tri_random_below(&worker->random, sched->count);
+    for (unsigned i = 0; i < sched->count; i++) {
+        struct tri_worker *victim = sched->workers[(start + i) % sched->count];
+        if (victim != worker && steal_from(worker, victim)) {
+            ck_pr_store_32(&worker->steals, worker->steals + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Searches the others' rings, if nobody else does. */
+static bool search(struct tri_worker *worker)
+{
+    struct tri_sched *sched = worker->sched;
+    if (sched->count == 1)
+        return false;
+    if (!worker->searching) {
+        if (ck_pr_load_32(&sched->searchers) || !ck_pr_cas_32(&sched->searchers, 0, 1))
+            return false;
+        worker->searching = true;
+    }
+    return steal(worker);
+}
+
+static void stop_searching(struct tri_worker *worker)
+{
+    if (!worker->searching)
+        return;
+    worker->searching = false;
+    ck_pr_fence_release();
+    ck_pr_store_32(&worker->sched->searchers, 0);
+}
+
+static bool nothing_came(struct tri_worker *worker)
+{
+    return !ck_pr_load_ptr(&worker->inbox.head) && !ck_pr_load_32(&worker->sched->global_length) &&
+        !ck_pr_load_uint(&worker->sched->stopping);
+}
+
+/* Sleeps in the port until something completes, a timer is due or somebody wakes it. */
+static void park(struct tri_worker *worker)
+{
+    struct tri_sched *sched = worker->sched;
+    int64_t deadline = tri_wheel_next(&worker->wheel);
+
+    ck_pr_store_uint(&worker->state, TRI_PARKED);
+    ck_pr_fence_store_atomic();
+    ck_pr_inc_32(&sched->sleepers);
+    ck_pr_fence_atomic_load(); /* announce, fence, look again: pairs with tri_worker_deliver and tri_sched_inject */
+    if (nothing_came(worker))
+        worker->port->class->poll(worker->port, deadline);
+    else if (worker->port->class->has_work(worker->port))
+        worker->port->class->poll(worker->port, TRI_NO_WAIT);
+    if (ck_pr_fas_uint(&worker->state, TRI_RUNNING) == TRI_NOTIFIED_SEARCH)
+        worker->searching = true;
+    ck_pr_dec_32(&sched->sleepers);
+    ck_pr_store_32(&worker->parks, worker->parks + 1);
+    tri_monitor_poke(sched);
+}
+
+static void idle(struct tri_worker *worker)
+{
+    tri_worker_run_errands(worker);
+    worker->had_surplus = false;
+    if (take_global(worker) || search(worker)) {
+        stop_searching(worker);
+        return;
+    }
+    stop_searching(worker);
+    tri_pool_flush();
+    park(worker);
+    worker->now = tri_clock_now(worker->sched->config.clock);
+    worker->attended = worker->now;
+    if (timers_due(worker))
+        worker->attend_due = true;
+}
+
+void tri_worker_loop(struct tri_worker *worker)
+{
+    while (!ck_pr_load_uint(&worker->sched->stopping))
+        if (!tri_worker_step(worker))
+            idle(worker);
+}

@@ -1,0 +1,128 @@
+/*
+ * worker.h: a thread that runs actors.
+ *
+ * What a worker has to run stands in five places, looked at in this order:
+ *
+ *   next     one actor: the last that the running one made runnable; at most 3 such turns in a row, then it queues
+ *            (there are two of it: for pinned actors, and for the others)
+ *   pinned   actors that must run here (they have operations in flight at this worker's port)
+ *   ring     actors that may run anywhere; others steal from it            (these two in turn)
+ *   inbox    pinned actors that other threads made runnable
+ *   global   the system's list: actors that foreign threads made runnable, and what did not fit into a ring
+ *
+ * Between turns it attends to the rest: port, timers, errands, others that sleep. Every so often while it is busy, always
+ * before it sleeps.
+ *
+ * Who may call: a worker's own thread, unless the comment says "any thread".
+ */
+#ifndef TRI_WORKER_H
+#define TRI_WORKER_H
+
+#include "sched/clock.h"
+#include "sched/port.h"
+#include "sched/random.h"
+#include "sched/run_ring.h"
+#include "sched/wheel.h"
+
+#include <ck_stack.h>
+
+struct tri_sched;
+
+enum { TRI_HOME_ANY = 0xffff }; /* no home: runs where it is made runnable, or where it is stolen to */
+
+/* What the scheduler runs: an actor, as the scheduler sees it. In one queue at a time, or running, or neither. */
+struct tri_runnable {
+    struct ck_stack_entry link; /* for whichever queue holds it */
+    uint16_t home;              /* index of the worker it is pinned to; written while it runs, or before its first turn */
+    uint16_t system;            /* whose workers run it: for the floor above */
+    uint32_t handled;           /* messages, modulo 2^32: for the floor above */
+};
+
+/* A first-in-first-out list of runnables of one thread. */
+struct tri_run_list {
+    struct tri_runnable *first, *last;
+};
+
+/* tri_worker.state */
+enum tri_worker_state {
+    TRI_RUNNING,
+    TRI_PARKED,         /* sleeps in its port, or is about to */
+    TRI_NOTIFIED,       /* was parked; whoever made it so has woken it */
+    TRI_NOTIFIED_SEARCH /* the same, and it carries on the search for work to steal */
+};
+
+struct tri_worker {
+    /* the owner's */
+    struct tri_sched *sched;
+    struct tri_port *port;
+    void *context; /* of the floor above */
+    struct tri_pool *pool;
+    struct tri_run_list pinned;
+    struct tri_runnable *next_pinned; /* the same as `next`, for a pinned one */
+    int64_t now;            /* the clock when it was last read */
+    int64_t turn_start;     /* about when the running turn began, never later */
+    int64_t attended;       /* when the port, the timers and the inbox were last looked at */
+    uint32_t glance;        /* messages until the clock is read again */
+    uint32_t glance_every;  /* and that many from then on: about 25 us worth of them */
+    uint16_t index;
+    uint8_t in_a_row;       /* turns taken from `next` and `next_pinned` */
+    bool turn_over;         /* the running turn has had its time */
+    bool attend_due;
+    bool had_surplus;       /* when last looked */
+    bool searching;         /* holds the system's one permission to search */
+    bool pinned_first;      /* whose turn it is between `pinned` and `ring` */
+    struct tri_random random;
+
+    /* read or written by others */
+    TRI_ALIGNED struct tri_runnable *next;
+    struct tri_runnable *running; /* for the monitor and for panics */
+    uint32_t turns;               /* counts turns, so that the monitor sees whether the worker moves */
+    uint32_t steals, parks;       /* for the statistics */
+    unsigned int stuck;           /* the monitor found it not moving: everything may be stolen */
+    TRI_ALIGNED struct ck_stack inbox;
+    struct ck_stack errands;
+    unsigned int state; /* enum tri_worker_state */
+    struct tri_ring ring;
+    struct tri_wheel wheel;
+};
+
+/* The worker whose thread this is; NULL on foreign threads. */
+extern TRI_THREAD_LOCAL struct tri_worker *tri_worker_here;
+
+/* Makes r, which the caller has the right to schedule, run: here if it has no home, else at home. The actor that runs
+ * now is followed at once by the last one it made runnable. */
+void tri_worker_schedule(struct tri_worker *worker, struct tri_runnable *r);
+
+/* The same for a runnable that has had its turn and wants another: behind all that wait. */
+void tri_worker_requeue(struct tri_worker *worker, struct tri_runnable *r);
+
+/* Runs one turn; false when there is nothing to run. */
+bool tri_worker_step(struct tri_worker *worker);
+
+/* Looks at port, timers, inbox, errands and sleepers, without waiting. */
+void tri_worker_attend(struct tri_worker *worker);
+
+/* Runs turns, and sleeps when there are none, until the system stops its workers. */
+void tri_worker_loop(struct tri_worker *worker);
+
+/* Leaves an errand with a worker: the system's errand function is called with it on that worker's thread, soon if it is
+ * awake. A sleeping worker is not woken. Any thread. */
+void tri_worker_errand(struct tri_worker *worker, struct ck_stack_entry *errand);
+
+/* Runs the errands that were left. */
+void tri_worker_run_errands(struct tri_worker *worker);
+
+/* Puts a pinned runnable into its home's inbox and wakes that worker if it sleeps. Any thread. */
+void tri_worker_deliver(struct tri_worker *home, struct tri_runnable *r);
+
+void tri_worker_glance(struct tri_worker *worker);
+
+/* Called for each message handled. Reads the clock every now and then; after that turn_over says whether the turn has
+ * lasted its 200 us. */
+static inline void tri_worker_count_message(struct tri_worker *worker)
+{
+    if (tri_unlikely(--worker->glance == 0))
+        tri_worker_glance(worker);
+}
+
+#endif
