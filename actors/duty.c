@@ -1,0 +1,131 @@
+#include "actors/duty.h"
+
+const tr_type tri_started_type = { .name = "tr_child_ready", .size = sizeof(struct tri_report) };
+const tr_type tri_ended_type = { .name = "tr_child_ended", .size = sizeof(struct tri_report) };
+
+/* ---- the child reports ------------------------------------------------------------------------------------------- */
+
+static void report(tr_self *self, tr_ref to, tr_msg *m, int reason, bool gone)
+{
+    struct tri_report *body = tri_msg_body(m);
+    body->reason = reason;
+    body->gone = gone;
+    m->from = self->me;
+    m->flags_ = TRI_MSG_EXEMPT;
+    tri_deliver(self, to, m);
+}
+
+void tri_duty_started(tr_self *self)
+{
+    struct tri_duty *duty = &self->slot->cold->duty;
+    tr_msg *m = duty->started;
+    if (!m)
+        return;
+    duty->started = NULL;
+    report(self, duty->supervisor, m, 0, false);
+}
+
+void tri_duty_ended(tr_self *self, int reason, bool gone)
+{
+    struct tri_duty *duty = &self->slot->cold->duty;
+    tr_msg *m = duty->ended;
+    if (duty->started) { /* it ended before it was ready: that is one report */
+        tri_msg_free(duty->started);
+        duty->started = NULL;
+    }
+    if (!m)
+        return;
+    duty->ended = NULL;
+    report(self, duty->supervisor, m, reason, gone);
+}
+
+/* ---- the order to stop ------------------------------------------------------------------------------------------- */
+
+struct stop_order {
+    bool keep;
+};
+
+static void stop_ordered(tr_self *self, tr_msg *m)
+{
+    struct tri_slot *slot = self->slot;
+    const struct tri_actor *internal = tri_internal(slot->spec);
+    bool keep = ((struct stop_order *)tri_msg_body(m))->keep;
+
+    tri_msg_free(m);
+    if (!keep)
+        slot->flags |= TRI_SLOT_STOPPING;
+    if (slot->status == TRI_RESTARTING && keep)
+        return; /* it waits already */
+    if (slot->status != TRI_RESTARTING && internal && internal->exit_asked &&
+        internal->exit_asked(self, slot->state, TR_ESHUTDOWN) == TR_CONTINUE)
+        return; /* it ends later */
+    tri_end(self, TR_ESHUTDOWN);
+}
+
+static const struct tri_runtime_type stop_order_type = TRI_RUNTIME_TYPE("tr_child_stop", .handle = stop_ordered);
+
+void tri_order_stop(tr_self *self, tr_ref child, bool keep)
+{
+    tr_msg *m = tri_msg_new(&stop_order_type.type, sizeof(struct stop_order));
+    if (!m) { /* killing needs no memory */
+        tri_signal(self, child, TRI_SIGNAL_KILL);
+        return;
+    }
+    m->from = self->me;
+    m->flags_ = TRI_MSG_RUNTIME | TRI_MSG_SYSTEM | TRI_MSG_EXEMPT;
+    ((struct stop_order *)tri_msg_body(m))->keep = keep;
+    tri_deliver(self, child, m);
+}
+
+/* ---- the order to start again ------------------------------------------------------------------------------------ */
+
+struct start_order {
+    tr_msg *started, *ended;
+};
+
+static void start_ordered(tr_self *self, tr_msg *m)
+{
+    struct tri_slot *slot = self->slot;
+    struct start_order *order = tri_msg_body(m);
+    slot->cold->duty.started = order->started;
+    slot->cold->duty.ended = order->ended;
+    tri_msg_free(m);
+    if (slot->in_flight) /* the old state is still in use: see tri_came_home */
+        slot->flags |= TRI_SLOT_ORDERED;
+    else
+        tri_start_again(self);
+}
+
+/* The child was killed while it waited: that is its report. */
+static void start_found_nobody(tr_self *self, tr_ref to, tr_msg *m)
+{
+    struct start_order *order = tri_msg_body(m);
+    struct tri_report *body = tri_msg_body(order->ended);
+    tr_ref supervisor = m->from;
+    body->reason = TR_EKILLED;
+    body->gone = true;
+    order->ended->from = to;
+    order->ended->flags_ = TRI_MSG_EXEMPT;
+    tri_msg_free(order->started);
+    tri_deliver(self, supervisor, order->ended);
+    tri_msg_free(m);
+}
+
+static const struct tri_runtime_type start_order_type =
+    TRI_RUNTIME_TYPE("tr_child_start", .handle = start_ordered, .undeliverable = start_found_nobody);
+
+tr_msg *tri_order_start_new(tr_msg *started, tr_msg *ended)
+{
+    tr_msg *m = tri_msg_new(&start_order_type.type, sizeof(struct start_order));
+    if (!m)
+        return NULL;
+    *(struct start_order *)tri_msg_body(m) = (struct start_order){ started, ended };
+    m->flags_ = TRI_MSG_RUNTIME | TRI_MSG_SYSTEM | TRI_MSG_EXEMPT;
+    return m;
+}
+
+void tri_order_start(tr_self *self, tr_ref child, tr_msg *order)
+{
+    order->from = self->me;
+    tri_deliver(self, child, order);
+}

@@ -1,0 +1,29 @@
+/*
+ * duty.h: what passes between a child and its supervisor.
+ *
+ * For each start of a child its supervisor makes two reports, which the child sends back: that it is ready, and that it
+ * has ended. So neither can be lost for want of memory. A child that ends and may be started again waits (RESTARTING) for
+ * the supervisor's order.
+ */
+#ifndef TRI_DUTY_H
+#define TRI_DUTY_H
+
+#include "actors/self.h"
+
+struct tri_report {
+    uint32_t child; /* the supervisor's number for it */
+    uint32_t life;  /* and for this start */
+    int reason;
+    bool gone;      /* ended for good; else it waits for an order */
+};
+
+extern const tr_type tri_started_type, tri_ended_type;
+
+/* Orders. With keep: end, and wait for the order to start again. */
+void tri_order_stop(tr_self *self, tr_ref child, bool keep);
+void tri_order_start(tr_self *self, tr_ref child, tr_msg *order);
+
+/* An order to start again, which carries the two reports; NULL when there is no memory. It owns them. */
+tr_msg *tri_order_start_new(tr_msg *started, tr_msg *ended);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * <troupe/ask.h>: requests and answers.
+ *
+ *     tr_call c = tr_ask(self, account, TR_MS(100), withdraw, .cents = 500);
+ *     …
+ *     if (tr_is(withdrawn, m) && m->call == c.bits) …             the answer, an ordinary message
+ *     if (tr_is(tr_failed, m) && m->call == c.bits) …             or why there is none
+ *
+ * An ask is answered exactly once: by the reply, or by a tr_failed. The deadline is not optional. When the receiver is
+ * down, or goes down with the request unanswered, the failure comes at once (TR_EDOWN, or TR_ECRASHED when it crashed on
+ * this very request). A reply that comes too late never reaches the asker; it expires and is counted.
+ *
+ * The deadline travels with the request: one that has expired is not handled any more, and what a handler asks others
+ * while it serves a request gets no more time than is left for the request itself.
+ *
+ * Asking does not wait: the actor goes on handling messages.
+ */
+#ifndef TROUPE_ASK_H
+#define TROUPE_ASK_H
+
+#include <troupe/actor.h>
+
+typedef struct {
+    uint64_t bits;
+} tr_call;
+
+/* Why there is no answer: TR_ETIMEDOUT, TR_EDOWN, TR_ECRASHED, TR_EFULL (its mailbox was full), TR_EUNANSWERED (its
+ * handler returned without a reply), TR_ENOMEM, or what tr_refuse gave. m->call is the ask's. */
+TR_MESSAGE(tr_failed,
+    int reason;
+    tr_ref to; /* who was asked */
+);
+
+/* Handles the answer to one ask instead of the actor's receive; it returns what receive returns. */
+typedef int tr_router(tr_self *self, void *state, const tr_msg *m);
+
+/* tr_ask(self, to, timeout_ns, type, .field = value, …): sends a request. The answer or a tr_failed arrives as a message
+ * whose `call` is the answer's bits, within timeout_ns (or earlier, see above); 0 or less has expired already. The bits
+ * are 0 only when there is no memory to wait for an answer: then nothing was sent and none will come. In a handler. */
+#define tr_ask(self, to, timeout_ns, ...) tr_ask_((self), (to), (timeout_ns), TR_TYPED_(__VA_ARGS__))
+
+/* Has the answer to this call, which is still out, handled by `router`. In the handler that asked. */
+void tr_then(tr_self *self, tr_call call, tr_router *router);
+
+/* Gives a call up: neither answer nor failure arrives any more. No effect when it was answered. In a handler. */
+void tr_abandon(tr_self *self, tr_call call);
+
+/* tr_reply(self, type, .field = value, …): answers the request that is being handled; m stays readable until the handler
+ * returns. 0, TR_EDOWN (the asker is gone) or TR_ENOMEM (the asker gets a tr_failed with that). For a message that is no
+ * request it does nothing and answers TR_EINVAL, so one handler can serve tr_send and tr_ask. A second reply is a
+ * programmer error. In a handler. */
+#define tr_reply(self, ...) tr_reply_((self), NULL, TR_TYPED_(__VA_ARGS__))
+
+/* The same for a request kept with tr_take, which it consumes. In a handler, in any later turn. */
+#define tr_reply_to(self, taken, ...) tr_reply_((self), (taken), TR_TYPED_(__VA_ARGS__))
+
+/* Answers with a tr_failed of this reason (negative); needs no memory. `taken` as in tr_reply_to, or NULL for the message
+ * being handled. 0, or TR_EINVAL for a message that is no request. In a handler. */
+int tr_refuse(tr_self *self, tr_msg *taken, int reason);
+
+/* The time left for the request being handled, in ns: at least 0; TR_FOREVER when it is no request. */
+int64_t tr_time_left(tr_self *self);
+
+tr_call tr_ask_(tr_self *self, tr_ref to, int64_t timeout_ns, const tr_type *type, const void *body, size_t size);
+int tr_reply_(tr_self *self, tr_msg *taken, const tr_type *type, const void *body, size_t size);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * <troupe/name.h>: names for actors.
+ *
+ * A name stands for one actor of the system, from its registration until the actor ends or gives it up. An actor has at
+ * most one name. It keeps it through restarts.
+ */
+#ifndef TROUPE_NAME_H
+#define TROUPE_NAME_H
+
+#include <troupe/actor.h>
+
+#define TR_NAME_MAX 63 /* bytes in a name; not empty */
+
+/* Registers the running actor: 0; TR_EEXIST (somebody has the name, or this actor has one); TR_EINVAL (empty or too
+ * long); TR_ENOMEM. In a handler. */
+int tr_register(tr_self *self, const char *name);
+
+/* Gives up the running actor's name, if it has one. In a handler. */
+void tr_unregister(tr_self *self);
+
+/* Whom a name stands for; TR_NOBODY when nobody has it. In a handler. */
+tr_ref tr_whereis(tr_self *self, const char *name);
+
+#endif

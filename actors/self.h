@@ -1,0 +1,159 @@
+/*
+ * self.h: what a worker needs to run actors; to the program, the capability to act.
+ *
+ * There is one for each worker, and one for the moment on a foreign thread that spawns (its `worker` is NULL). During a
+ * turn `slot` is the running actor, and during a call of one of its handlers `current` is the message.
+ */
+#ifndef TRI_SELF_H
+#define TRI_SELF_H
+
+#include "actors/cold.h"
+#include "actors/system.h"
+#include "mailbox/panic.h"
+
+#include <troupe/ask.h>
+
+struct tr_self {
+    struct tri_worker *worker;
+    struct tri_system *system;
+    struct tri_slot *slot;   /* the running actor; NULL between turns */
+    const tr_msg *current;   /* the message being handled; NULL in start and stop */
+    const tr_type *type;     /* its type, for the watchdog, which reads it from another thread */
+    tr_ref me;
+    int64_t deadline;        /* of the request being handled; 0: none is, or it has none */
+    bool kept;               /* the message was taken, forwarded or answered for good: not the turn's to release */
+    bool answered;           /* it is a request and has had its answer, */
+    int refused;             /* or will have this one (negative) when its handler returns */
+    struct tri_cache slots, promises;
+    struct tri_counters counters;
+};
+
+/* Aborts unless self is in a turn, on the thread whose turn it is. */
+static inline void tri_check_self(const tr_self *self, const char *function)
+{
+    if (tri_unlikely(!self || !self->slot || (self->worker && tri_worker_here != self->worker)))
+        tri_panic("%s: the tr_self is not valid here (it is valid during the call it was handed to, on that thread)",
+            function);
+}
+
+/* Counters that only their worker writes, and others may read at any time. */
+static inline void tri_count(uint64_t *counter)
+{
+    ck_pr_store_64(counter, *counter + 1);
+}
+
+/* The self of the calling thread's worker, if it belongs to this system; else NULL. */
+static inline tr_self *tri_self_here(const struct tri_system *system)
+{
+    struct tri_worker *worker = tri_worker_here;
+    return worker && worker->sched == &system->sched ? worker->context : NULL;
+}
+
+/* ---- sending, in send.c ------------------------------------------------------------------------------------------ */
+
+/* Delivers m to `to` and consumes it: 0, TR_EDOWN, TR_EFULL, TR_ECLOSED. self may be NULL (a foreign thread). */
+int tri_deliver(tr_self *self, tr_ref to, tr_msg *m);
+
+/* The same for a slot of the self's own system whose actor is known to be the right one and alive, or closing. */
+enum tri_push tri_deliver_to(tr_self *self, struct tri_slot *slot, tr_msg *m);
+
+/* Lets an actor look at its signals. Any thread; self may be NULL. */
+void tri_poke(tr_self *self, struct tri_slot *slot);
+
+/* Sets a signal for an actor and pokes it, if it is still there. Any thread; self may be NULL. */
+void tri_signal(tr_self *self, tr_ref to, unsigned signal);
+
+/* m will not be handled: tells subscribers and counters, answers it if it is a request, and frees it. self may be NULL,
+ * then system is of the one it was for, or NULL. */
+void tri_dead(tr_self *self, struct tri_system *system, tr_ref to, tr_msg *m, int reason);
+
+/* m is late or was cancelled: counts and frees it. */
+void tri_expire(tr_self *self, tr_msg *m);
+
+/* ---- messages for the runtime part of an actor ------------------------------------------------------------------- */
+
+struct tri_runtime_type {
+    tr_type type;
+    void (*handle)(tr_self *self, tr_msg *m);                       /* in the receiver's turn; owns m */
+    void (*undeliverable)(tr_self *self, tr_ref to, tr_msg *m);     /* owns m; NULL: it is freed */
+};
+
+#define TRI_RUNTIME_TYPE(name_, ...) { .type = { .name = name_ }, __VA_ARGS__ }
+
+/* ---- a turn, in turn.c ------------------------------------------------------------------------------------------- */
+
+/* The scheduler's turn function. */
+void tri_turn(struct tri_worker *worker, struct tri_runnable *r);
+
+/* Handles m for the running actor as if it had just come out of its mailbox. */
+void tri_handle(tr_self *self, tr_msg *m);
+
+/* ---- an actor's life, in life.c ---------------------------------------------------------------------------------- */
+
+/* The three steps of spawning: a slot with everything but a mailbox; name, monitor and link of the options; the mailbox
+ * and the first turn. Or the slot goes back. The second step may be done between by hand. */
+struct tri_slot *tri_spawn_prepare(tr_self *self, const tr_actor *spec, const void *arg, uint16_t home, int *error);
+int tri_spawn_bind(tr_self *self, struct tri_slot *slot, const tr_spawn_options *options);
+tr_ref tri_spawn_finish(tr_self *self, struct tri_slot *slot);
+void tri_spawn_cancel(tr_self *self, struct tri_slot *slot);
+
+/* Ends the running actor's incarnation with this reason, and the actor if it is not to be started again. In its turn,
+ * outside of its handlers. */
+void tri_end(tr_self *self, int reason);
+
+/* Calls start for the running actor's first incarnation, or zeroes its state and calls start for another one. In its
+ * turn, outside of its handlers. */
+void tri_start(tr_self *self);
+void tri_start_again(tr_self *self);
+
+/* tr_exit from anywhere; self may be NULL. */
+void tri_ask_to_end(tr_self *self, tr_ref actor, int reason);
+
+/* The last operation of a CLOSING actor has come home, or it had none: frees the slot. */
+void tri_slot_release(struct tri_slot *slot);
+
+/* An operation of the actor in this slot has come home. On its home worker. */
+void tri_came_home(struct tri_slot *slot);
+
+/* ---- answers, in ask.c ------------------------------------------------------------------------------------------- */
+
+/* Turns a request into its own answer, a tr_failed with this reason, and delivers it. */
+void tri_answer_failed(tr_self *self, tr_ref by, tr_msg *request, int reason);
+
+/* Answers a request that the caller has kept (self->kept) and consumes it: 0, TR_EDOWN or TR_ENOMEM. */
+int tri_answer(tr_self *self, tr_ref by, tr_msg *request, const tr_type *type, const void *body, size_t size);
+
+/* Sends m, which has its body, as a request; m is NULL when there was none to be had, for this reason: then that is the
+ * answer. See tr_ask. */
+tr_call tri_ask_message(tr_self *self, tr_ref to, int64_t timeout_ns, tr_msg *m, int reason);
+
+/* The deadline in an envelope, in ticks of about a millisecond, rounded up, and back. 0: none. */
+uint32_t tri_deadline_pack(int64_t deadline);
+int64_t tri_deadline_unpack(uint32_t packed, int64_t now);
+
+/* ---- what ends with an actor ------------------------------------------------------------------------------------- */
+
+void tri_link_end(tr_self *self, struct tri_cold *cold, int reason);    /* link.c: tells the linked */
+bool tri_link_any(const struct tri_cold *cold);                         /* whether somebody is */
+void tri_monitor_end(tr_self *self, struct tri_cold *cold, int reason); /* monitor.c: tells the monitors */
+void tri_name_end(struct tri_system *system, struct tri_cold *cold);    /* name.c */
+void tri_ward_end(tr_self *self, struct tri_slot *slot);                /* ward.c: tells the wards */
+void tri_duty_ended(tr_self *self, int reason, bool gone);              /* supervisor.c: tells the supervisor */
+void tri_duty_started(tr_self *self);
+void tri_taken_end(tr_self *self, struct tri_cold *cold, int reason);   /* take.c: releases the taken messages */
+
+/* Takes m off the messages the running actor has taken. */
+void tri_untake(tr_self *self, tr_msg *m);
+
+/* ---- what begins with one: for a slot between tri_spawn_prepare and tri_spawn_finish -------------------------------- */
+
+int tri_name_register(struct tri_system *system, struct tri_slot *slot, tr_ref who, const char *name);
+int tri_link_attach(tr_self *self, struct tri_slot *slot);
+int tri_monitor_attach(tr_self *self, struct tri_slot *slot);
+void tri_monitor_detach(struct tri_cold *cold);
+
+/* Makes `ward` (a slot of a transport) end when the running actor does; `guardian`'s slot when it is not running yet. */
+bool tri_ward_add(struct tri_slot *guardian, tr_ref ward);
+void tri_ward_remove(struct tri_slot *guardian, tr_ref ward);
+
+#endif

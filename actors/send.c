@@ -1,0 +1,291 @@
+/*
+ * The way of a message: tr_send → tri_deliver → tri_mailbox_push → (if the actor was idle) tri_sched_schedule; then the
+ * scheduler calls tri_turn, which handles it.
+ */
+#include "actors/self.h"
+
+#include <troupe/dead_letter.h>
+#include <troupe/post.h>
+
+/* ---- fates ------------------------------------------------------------------------------------------------------- */
+
+TR_DEFINE(tr_dead_letter);
+
+static enum tri_fate fate_of(int reason)
+{
+    switch (reason) {
+    case TR_EDOWN: return TRI_DEAD_DOWN;
+    case TR_EFULL: return TRI_DEAD_FULL;
+    case TR_EREPLACED: return TRI_DEAD_REPLACED;
+    default: return TRI_DEAD_OTHER;
+    }
+}
+
+static void count_fate(tr_self *self, struct tri_system *system, enum tri_fate fate)
+{
+    if (self)
+        tri_count(&self->counters.fate[fate]);
+    else if (system)
+        ck_pr_inc_64(&system->foreign.fate[fate]);
+}
+
+static void count_sent(tr_self *self, struct tri_system *system)
+{
+    if (self)
+        tri_count(&self->counters.sent);
+    else if (system)
+        ck_pr_inc_64(&system->foreign.sent);
+}
+
+/* Tells the subscribers. Notes are ordinary messages without a sender; those that cannot be delivered are only counted. */
+static void note_dead(tr_self *self, struct tri_system *system, const tr_dead_letter *note)
+{
+    if (note->type == &tr_dead_letter_type || !system)
+        return;
+    for (unsigned i = 0; i < TRI_SUBSCRIBERS_MAX; i++) {
+        tr_ref subscriber = { ck_pr_load_64(&system->subscribers[i]) };
+        tr_msg *m = tr_ref_is_nobody(subscriber) ? NULL : tri_msg_new(&tr_dead_letter_type, sizeof *note);
+        if (!m)
+            continue;
+        m->from = TR_NOBODY;
+        *(tr_dead_letter *)tri_msg_body(m) = *note;
+        if (tri_deliver(self, subscriber, m) == TR_EDOWN)
+            ck_pr_cas_64(&system->subscribers[i], subscriber.bits, 0);
+    }
+}
+
+static void dead(tr_self *self, struct tri_system *system, const tr_dead_letter *note)
+{
+    count_fate(self, system, fate_of(note->reason));
+    note_dead(self, system, note);
+}
+
+void tri_expire(tr_self *self, tr_msg *m)
+{
+    count_fate(self, NULL, TRI_EXPIRED);
+    tri_msg_free(m);
+}
+
+void tri_dead(tr_self *self, struct tri_system *system, tr_ref to, tr_msg *m, int reason)
+{
+    if (m->flags_ & TRI_MSG_RUNTIME) {
+        const struct tri_runtime_type *type = (const struct tri_runtime_type *)m->type;
+        if (type->undeliverable)
+            type->undeliverable(self, to, m);
+        else
+            tri_msg_free(m);
+        return;
+    }
+    if (self)
+        system = self->system;
+    if (m->flags_ & TRI_MSG_EXEMPT) { /* a promise to somebody who has ended: nobody's loss */
+        count_fate(self, system, TRI_EXPIRED);
+        tri_msg_free(m);
+        return;
+    }
+    dead(self, system, &(tr_dead_letter){ .reason = reason, .from = m->from, .to = to, .type = m->type });
+    if (m->flags_ & TRI_MSG_REQUEST)
+        tri_answer_failed(self, to, m, reason);
+    else
+        tri_msg_free(m);
+}
+
+/* ---- delivering -------------------------------------------------------------------------------------------------- */
+
+enum tri_push tri_deliver_to(tr_self *self, struct tri_slot *slot, tr_msg *m)
+{
+    enum tri_push push = tri_mailbox_push(&slot->box, m);
+    if (push == TRI_PUSHED_IDLE)
+        tri_sched_schedule(&self->system->sched, self->worker, &slot->run);
+    return push;
+}
+
+/* The bulk a message carries is charged to its receiver; promised messages are not. */
+static bool charge_bulk(struct tri_slot *slot, tr_msg *m)
+{
+    if (tri_likely(!m->type->bulk) || m->flags_ & TRI_MSG_EXEMPT)
+        return true;
+    size_t bytes = m->type->bulk(tri_msg_body(m));
+    if (bytes && !tri_mailbox_add_bulk(&slot->box, bytes))
+        return false;
+    if (bytes)
+        m->flags_ |= TRI_MSG_BULK;
+    return true;
+}
+
+static void uncharge_bulk(struct tri_slot *slot, tr_msg *m)
+{
+    if (tri_unlikely(m->flags_ & TRI_MSG_BULK)) {
+        m->flags_ &= (uint16_t)~TRI_MSG_BULK;
+        tri_mailbox_sub_bulk(&slot->box, m->type->bulk(tri_msg_body(m)));
+    }
+}
+
+static TRI_COLD int refused(tr_self *self, struct tri_system *system, struct tri_slot *slot, tr_ref to, tr_msg *m,
+    enum tri_push push)
+{
+    if (push == TRI_PUSH_CLOSED) {
+        tri_dead(self, system, to, m, TR_EDOWN);
+        return TR_EDOWN;
+    }
+    enum tri_policy policy = tri_mailbox_policy(&slot->box);
+    tri_dead(self, system, to, m, TR_EFULL);
+    return policy == TRI_DROP_NEW ? 0 : TR_EFULL;
+}
+
+/* From a thread that is none of the receiver's system: the system must not go away meanwhile. */
+static TRI_COLD int deliver_from_outside(tr_self *self, struct tri_slot *slot, tr_ref to, tr_msg *m)
+{
+    unsigned number = ck_pr_load_16(&slot->run.system);
+    struct tri_system *system = tri_system_enter(number);
+    if (!system || tri_slot_find(to) != slot) { /* it ended while we entered */
+        if (!(m->flags_ & TRI_MSG_RUNTIME))
+            count_sent(self, NULL);
+        tri_dead(self, NULL, to, m, TR_EDOWN);
+        if (system)
+            tri_system_leave(number);
+        return TR_EDOWN;
+    }
+    self = tri_self_here(system);
+    if (!(m->flags_ & TRI_MSG_RUNTIME))
+        count_sent(self, system);
+    int result = 0;
+    enum tri_push push = charge_bulk(slot, m) ? tri_mailbox_push(&slot->box, m) : TRI_PUSH_FULL;
+    if (push == TRI_PUSHED_IDLE)
+        tri_sched_schedule(&system->sched, self ? self->worker : NULL, &slot->run);
+    if (push >= TRI_PUSH_CLOSED) {
+        uncharge_bulk(slot, m);
+        result = refused(self, system, slot, to, m, push);
+    }
+    tri_system_leave(number);
+    return result;
+}
+
+int tri_deliver(tr_self *self, tr_ref to, tr_msg *m)
+{
+    struct tri_slot *slot = tri_slot_find(to);
+
+    m->generation_ = tri_ref_generation(to);
+    if (tri_unlikely(slot && (!self || ck_pr_load_16(&slot->run.system) != self->system->number)))
+        return deliver_from_outside(self, slot, to, m);
+    if (tri_likely(!(m->flags_ & TRI_MSG_RUNTIME)))
+        count_sent(self, NULL);
+    if (tri_unlikely(!slot)) {
+        tri_dead(self, NULL, to, m, TR_EDOWN);
+        return TR_EDOWN;
+    }
+    if (tri_unlikely(!charge_bulk(slot, m)))
+        return refused(self, NULL, slot, to, m, TRI_PUSH_FULL);
+    enum tri_push push = tri_deliver_to(self, slot, m);
+    if (tri_likely(push < TRI_PUSH_CLOSED))
+        return 0;
+    uncharge_bulk(slot, m);
+    return refused(self, NULL, slot, to, m, push);
+}
+
+void tri_poke(tr_self *self, struct tri_slot *slot)
+{
+    if (self && ck_pr_load_16(&slot->run.system) == self->system->number) {
+        if (tri_mailbox_poke(&slot->box) == TRI_PUSHED_IDLE)
+            tri_sched_schedule(&self->system->sched, self->worker, &slot->run);
+        return;
+    }
+    unsigned number = ck_pr_load_16(&slot->run.system);
+    struct tri_system *system = tri_system_enter(number);
+    if (!system)
+        return;
+    tr_self *here = tri_self_here(system);
+    if (tri_mailbox_poke(&slot->box) == TRI_PUSHED_IDLE)
+        tri_sched_schedule(&system->sched, here ? here->worker : NULL, &slot->run);
+    tri_system_leave(number);
+}
+
+void tri_signal(tr_self *self, tr_ref to, unsigned signal)
+{
+    struct tri_slot *slot = tri_slot_find(to);
+    if (slot && tri_slot_raise(slot, to, signal))
+        tri_poke(self, slot);
+}
+
+/* ---- the program's side ------------------------------------------------------------------------------------------ */
+
+tr_msg *tr_message_(tr_self *self, const tr_type *type, size_t size)
+{
+    tri_check_self(self, "tr_send");
+    tr_msg *m = tri_likely(size <= TR_BODY_MAX) ? tri_msg_new(type, size) : NULL;
+    if (tri_likely(m != NULL))
+        m->from = self->me;
+    return m;
+}
+
+tr_msg *tr_message(tr_self *self, const tr_type *type)
+{
+    tr_msg *m = tr_message_(self, type, type->size);
+    if (m)
+        memset(tri_msg_body(m), 0, type->size);
+    return m;
+}
+
+int tr_send_message_(tr_self *self, tr_ref to, tr_msg *m, int urgent)
+{
+    if (urgent)
+        m->flags_ |= TRI_MSG_URGENT;
+    return tri_deliver(self, to, m);
+}
+
+int tr_send_message(tr_self *self, tr_ref to, tr_msg *m)
+{
+    tri_check_self(self, "tr_send_message");
+    return tri_deliver(self, to, m);
+}
+
+/* There is no message to put the body into: what it owns is released here. */
+static int drop_body(tr_self *self, struct tri_system *system, const tr_dead_letter *note, const void *body)
+{
+    count_sent(self, system);
+    dead(self, system, note);
+    if (body && note->type->drop)
+        note->type->drop((void *)body);
+    return note->reason;
+}
+
+int tr_send_failed_(tr_self *self, tr_ref to, const tr_type *type, const void *body)
+{
+    return drop_body(self, self->system,
+        &(tr_dead_letter){
+            .reason = type->size <= TR_BODY_MAX ? TR_ENOMEM : TR_EMSGSIZE, .from = self->me, .to = to, .type = type },
+        body);
+}
+
+/* A message from a foreign thread, for an actor of this system (NULL: it is gone); NULL and *reason otherwise. */
+static tr_msg *post_message(struct tri_system *system, const tr_type *type, const void *body, size_t size, int *reason)
+{
+    *reason = !system                                                  ? TR_EDOWN
+              : ck_pr_load_uint(&system->state) != TRI_SYSTEM_OPEN ? TR_ECLOSED
+              : size > TR_BODY_MAX                                     ? TR_EMSGSIZE
+                                                                       : TR_ENOMEM;
+    tr_msg *m = *reason == TR_ENOMEM ? tri_msg_new(type, size) : NULL;
+    if (!m)
+        return NULL;
+    m->from = TR_NOBODY;
+    if (body)
+        memcpy(tri_msg_body(m), body, size);
+    else
+        memset(tri_msg_body(m), 0, size);
+    return m;
+}
+
+int tr_post_(tr_ref to, const tr_type *type, const void *body, size_t size)
+{
+    struct tri_slot *slot = tri_slot_find(to);
+    unsigned number = slot ? ck_pr_load_16(&slot->run.system) : TRI_SYSTEMS_MAX;
+    struct tri_system *system = tri_system_enter(number);
+    int reason;
+    tr_msg *m = post_message(system, type, body, size, &reason);
+    int result = m ? tri_deliver(NULL, to, m)
+                   : drop_body(system ? tri_self_here(system) : NULL, system,
+                         &(tr_dead_letter){ .reason = reason, .to = to, .type = type }, body);
+    if (system)
+        tri_system_leave(number);
+    return result;
+}

@@ -1,0 +1,40 @@
+#include "actors/self.h"
+
+static void *slot_chunks[TRI_SLOTS_MAX >> TRI_TABLE_CHUNK_BITS];
+
+static void init(void *element, uint32_t number)
+{
+    struct tri_slot *slot = element;
+    slot->box.word = TRI_WORD_CLOSED;
+    slot->identity = (uint64_t)number << TRI_SIGNAL_BITS;
+}
+
+struct tri_table tri_slots = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .chunks = slot_chunks,
+    .chunks_max = sizeof slot_chunks / sizeof slot_chunks[0],
+    .element_size = sizeof(struct tri_slot),
+    .init = init,
+};
+
+void tri_slot_release(struct tri_slot *slot)
+{
+    const struct tri_actor *internal = tri_internal(slot->spec);
+    tr_self *self = tri_worker_here->context;
+
+    if (internal && internal->released && !internal->released(slot, slot->state))
+        return;
+    if (slot->state)
+        tri_block_put(slot->state, slot->tag);
+    slot->state = NULL;
+    tri_cold_free(slot);
+    slot->status = TRI_FREE;
+    tri_count(&self->counters.ended);
+    tri_cache_put(&tri_slots, &self->slots, slot);
+}
+
+bool tr_alive(tr_ref actor)
+{
+    struct tri_slot *slot = tri_slot_find(actor);
+    return slot && ck_pr_load_64(&slot->box.word) != TRI_WORD_CLOSED;
+}

@@ -1,0 +1,162 @@
+/*
+ * slot.h: where an actor lives.
+ *
+ * A slot is two cache lines: the first is what senders touch, the second is the owner's, the worker that runs the actor.
+ *
+ *   bytes  line 0                                        bytes  line 1
+ *    0  8  link of the run queue                          64 24  lanes: normal, urgent, system
+ *    8  2  home                                           88  4  messages in the lanes
+ *   10  2  system                                         92  4  ward
+ *   12  4  handled                                        96  8  spec
+ *   16  8  mailbox word                                  104  8  state
+ *   24  4  generation                                    112  8  cold
+ *   28  4  backlog                                       120  2  tag of the state's block
+ *   32  8  bulk                                          122  2  incarnation
+ *   40  4  bound                                         124  1  status
+ *   44  4  bound of bulk, policy                         125  1  operations in flight
+ *   48  8  identity: reference | signals                 126  1  flags
+ *   56  8  parent; of a transport: window                127  1  –
+ *
+ * What few actors have hangs on a cold block that is made when it is first needed.
+ *
+ * Slots are elements of a type-stable table (table.h), so any thread may look at any slot at any time. A slot's
+ * generation counts the actors it has had. The identity is the reference of its actor with eight bits of signals below:
+ * what others tell an actor without a message, so without memory (kill; look at your owner). Setting a signal compares
+ * the whole word, so it cannot hit a later actor of the same slot.
+ */
+#ifndef TRI_SLOT_H
+#define TRI_SLOT_H
+
+#include "actors/table.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/ref.h"
+#include "sched/worker.h"
+
+#include <troupe/actor.h>
+
+struct tri_cold;
+
+/* tri_slot.status */
+enum tri_status {
+    TRI_FREE,       /* and CLOSED: the reference is stale */
+    TRI_STARTING,   /* start has not returned */
+    TRI_ALIVE,
+    TRI_RESTARTING, /* waits for its supervisor's word; only system messages are handled */
+    TRI_CLOSING,    /* ended; operations are still coming home */
+};
+
+/* tri_slot.flags */
+enum {
+    TRI_SLOT_STARTED = 1 << 0,  /* start was called: stop must be */
+    TRI_SLOT_STOPPING = 1 << 1, /* its supervisor has said that it shall not be started again */
+    TRI_SLOT_WARNED = 1 << 2,   /* the mailbox was half full, and that was logged */
+    TRI_SLOT_READY = 1 << 3,    /* has reported ready */
+    TRI_SLOT_ORDERED = 1 << 4,  /* was told to start again, but operations have to come home first */
+    TRI_SLOT_SETTLE = 1 << 5,   /* wants tri_actor.settle to be called */
+};
+
+/* Signals in tri_slot.identity. */
+enum {
+    TRI_SIGNAL_KILL = 1 << 0,
+    TRI_SIGNAL_GUARDIAN = 1 << 1, /* for a ward: look whether your guardian is alive */
+    TRI_SIGNAL_WINDOW = 1 << 2,   /* for a transport: the window is open again */
+    TRI_SIGNAL_BROKEN = 1 << 3,   /* for a transport: a write could not be queued, the stream has a hole */
+    TRI_SIGNAL_RETRY = 1 << 4,    /* for a transport: there may be memory now */
+    TRI_SIGNALS = 0xff,
+    TRI_SIGNAL_BITS = 8,
+};
+
+struct tri_slot {
+    struct tri_runnable run;
+    struct tri_mailbox box;
+    uint64_t identity;
+    union {
+        tr_ref parent;
+        uint64_t window; /* see io/window.h; its top bit is set, that of a reference never is */
+    };
+
+    TRI_ALIGNED struct tri_lanes lanes; /* lanes.spare: slot number of the first ward */
+    const tr_actor *spec;
+    void *state;
+    struct tri_cold *cold;
+    uint16_t tag;
+    uint16_t incarnation;
+    uint8_t status;
+    uint8_t in_flight;
+    uint8_t flags;
+};
+
+_Static_assert(sizeof(struct tri_slot) == 128, "a slot is two cache lines");
+_Static_assert(offsetof(struct tri_slot, lanes) == 64, "the owner's part is a line of its own");
+
+/* What Troupe's own actors (supervisors, transports) have besides. */
+struct tri_actor {
+    tr_actor actor; /* with TRI_SPEC */
+
+    /* Signals other than kill have been set. On a turn. Answers as a handler does. */
+    int (*signaled)(tr_self *self, void *state, unsigned signals);
+
+    /* The mailbox has run empty, and TRI_SLOT_SETTLE was set since the last time. On a turn. Answers as a handler does. */
+    int (*settle)(tr_self *self, void *state);
+
+    /* Asked to end with this reason (tr_exit): answers as a handler does; TR_CONTINUE: it will end later by itself. */
+    int (*exit_asked)(tr_self *self, void *state, int reason);
+
+    /* It has ended and every operation is home: releases what they used. Answers false to be called again later. On its
+     * home worker. */
+    bool (*released)(struct tri_slot *slot, void *state);
+};
+
+#define TRI_SPEC .actor.size_ = sizeof(struct tri_actor)
+
+static inline const struct tri_actor *tri_internal(const tr_actor *spec)
+{
+    return spec->size_ == sizeof(struct tri_actor) ? (const struct tri_actor *)spec : NULL;
+}
+
+extern struct tri_table tri_slots;
+
+static inline tr_ref tri_slot_ref(const struct tri_slot *slot)
+{
+    return (tr_ref){ ck_pr_load_64(&slot->identity) >> TRI_SIGNAL_BITS };
+}
+
+static inline struct tri_slot *tri_slot_at(uint32_t number)
+{
+    struct tri_slot *chunk = ck_pr_load_ptr(&tri_slots.chunks[number >> TRI_TABLE_CHUNK_BITS]);
+    return chunk ? chunk + (number & ((1u << TRI_TABLE_CHUNK_BITS) - 1)) : NULL;
+}
+
+/* The slot of a reference; NULL when there is none or it has another actor. It may get another one at any time after
+ * that; what must not hit a later actor compares again. Any thread. */
+static inline struct tri_slot *tri_slot_find(tr_ref ref)
+{
+    struct tri_slot *slot = tri_ref_node(ref) == 0 ? tri_slot_at(tri_ref_slot(ref)) : NULL;
+    if (!slot || ck_pr_load_32(&slot->box.generation) != tri_ref_generation(ref))
+        return NULL;
+    ck_pr_fence_acquire(); /* pairs with tri_mailbox_open: the rest of the slot is this actor's, too */
+    return slot;
+}
+
+/* Sets a signal for the actor `ref`; the caller then pokes it. False when the slot has another actor. Any thread. */
+static inline bool tri_slot_raise(struct tri_slot *slot, tr_ref ref, unsigned signal)
+{
+    uint64_t identity = ck_pr_load_64(&slot->identity);
+    do {
+        if (identity >> TRI_SIGNAL_BITS != ref.bits)
+            return false;
+    } while (!ck_pr_cas_64_value(&slot->identity, identity, identity | signal, &identity));
+    return true;
+}
+
+/* Takes all signals. The owner. */
+static inline unsigned tri_slot_take_signals(struct tri_slot *slot)
+{
+    uint64_t identity = ck_pr_load_64(&slot->identity);
+    while (identity & TRI_SIGNALS)
+        if (ck_pr_cas_64_value(&slot->identity, identity, identity & ~(uint64_t)TRI_SIGNALS, &identity))
+            return (unsigned)(identity & TRI_SIGNALS);
+    return 0;
+}
+
+#endif

@@ -1,0 +1,389 @@
+/*
+ * A system's life: open, wait, close.
+ *
+ * The table of systems is the one thing that foreign threads look at without holding anything. A thread enters by adding
+ * itself to the guests of a number and then looking whether a system is there; a system that closes takes itself out and
+ * then waits until there are no guests. Both do a full fence between the two, so either the guest sees no system, or the
+ * closing one sees the guest. The entries are static, so looking is always safe.
+ */
+#include "actors/promise.h"
+#include "actors/self.h"
+#include "sched/log.h"
+
+#include <troupe/system.h>
+
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+
+static struct {
+    uint32_t guests;
+    struct tri_system *system;
+} entries[TRI_SYSTEMS_MAX];
+
+static pthread_mutex_t entries_lock = PTHREAD_MUTEX_INITIALIZER; /* of taking a free number */
+
+struct tri_system *tri_system_enter(unsigned number)
+{
+    if (number >= TRI_SYSTEMS_MAX)
+        return NULL;
+    ck_pr_inc_32(&entries[number].guests);
+    ck_pr_fence_atomic_load(); /* pairs with the fence in leave_table() */
+    struct tri_system *system = ck_pr_load_ptr(&entries[number].system);
+    if (!system)
+        tri_system_leave(number);
+    return system;
+}
+
+void tri_system_leave(unsigned number)
+{
+    ck_pr_fence_release();
+    ck_pr_dec_32(&entries[number].guests);
+}
+
+static bool enter_table(struct tri_system *system)
+{
+    pthread_mutex_lock(&entries_lock);
+    unsigned number = 0;
+    while (number < TRI_SYSTEMS_MAX && ck_pr_load_ptr(&entries[number].system))
+        number++;
+    if (number < TRI_SYSTEMS_MAX) {
+        system->number = (uint16_t)number;
+        ck_pr_store_ptr(&entries[number].system, system);
+    }
+    pthread_mutex_unlock(&entries_lock);
+    return number < TRI_SYSTEMS_MAX;
+}
+
+static void leave_table(struct tri_system *system)
+{
+    ck_pr_store_ptr(&entries[system->number].system, NULL);
+    ck_pr_fence_memory(); /* pairs with the fence in tri_system_enter() */
+    while (ck_pr_load_32(&entries[system->number].guests))
+        sched_yield(); /* guests stay for one push */
+    ck_pr_fence_acquire();
+}
+
+/* ---- who runs, for logs and panics ------------------------------------------------------------------------------- */
+
+static const char *who(char *actor, size_t size)
+{
+    char ref[TR_REF_TEXT];
+    tr_self *self = tri_worker_here ? tri_worker_here->context : NULL;
+    if (!self || !self->slot)
+        return NULL;
+    snprintf(actor, size, "%s %s", self->slot->spec->name ? self->slot->spec->name : "?", tr_ref_text(self->me, ref));
+    const tr_type *type = ck_pr_load_ptr(&self->type);
+    return self->current && type ? type->name : NULL;
+}
+
+/* The same from the monitor's thread: the worker may go on meanwhile, but what is read here never goes away. */
+static void describe(struct tri_worker *worker, char *text, size_t size)
+{
+    char ref[TR_REF_TEXT];
+    tr_self *self = worker->context;
+    struct tri_runnable *r = ck_pr_load_ptr(&worker->running);
+    if (!r) {
+        snprintf(text, size, "an actor that has just returned");
+        return;
+    }
+    struct tri_slot *slot = tri_container_of(r, struct tri_slot, run);
+    const tr_actor *spec = ck_pr_load_ptr(&slot->spec);
+    const tr_type *type = ck_pr_load_ptr(&self->type);
+    snprintf(text, size, "actor %s %s, handling %s", spec && spec->name ? spec->name : "?",
+        tr_ref_text(tri_slot_ref(slot), ref), type ? type->name : "its start or stop");
+}
+
+/* ---- workers ----------------------------------------------------------------------------------------------------- */
+
+static int worker_start(struct tri_worker *worker)
+{
+    struct tri_system *system = worker->sched->config.arg;
+    tr_self *self = tri_memory_get_zeroed(sizeof *self);
+    if (!self)
+        return TR_ENOMEM;
+    self->worker = worker;
+    self->system = system;
+    worker->context = self;
+    system->selves[worker->index] = self;
+    return 0;
+}
+
+/* The self stays: its counters are looked at after the workers have ended. */
+static void worker_stop(struct tri_worker *worker)
+{
+    tr_self *self = worker->context;
+    if (!self)
+        return;
+    tri_table_empty(&tri_slots, &self->slots);
+    tri_table_empty(&tri_promises, &self->promises);
+}
+
+/* ---- the root ---------------------------------------------------------------------------------------------------- */
+
+static int spawn_root(struct tri_system *system)
+{
+    tr_self self = { .system = system };
+    int error;
+    struct tri_slot *slot =
+        tri_spawn_prepare(&self, system->config.root, system->config.root_arg, TRI_HOME_ANY, &error);
+    if (slot) {
+        system->root = tri_slot_ref(slot);
+        tri_spawn_finish(&self, slot);
+        ck_pr_add_64(&system->foreign.spawned, self.counters.spawned);
+    }
+    tri_table_empty(&tri_slots, &self.slots);
+    return error;
+}
+
+void tri_system_root_ended(struct tri_system *system, int reason)
+{
+    pthread_mutex_lock(&system->lock);
+    system->root_ended = true;
+    system->root_reason = reason;
+    pthread_cond_broadcast(&system->changed);
+    pthread_mutex_unlock(&system->lock);
+}
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void init_once(void)
+{
+    tri_who = who;
+    tri_promise_init();
+}
+
+static void destroy(struct tri_system *system)
+{
+    for (unsigned i = 0; system->selves && i < system->config.sched.workers; i++)
+        tri_memory_put(system->selves[i]);
+    tri_memory_put(system->selves);
+    pthread_cond_destroy(&system->changed);
+    pthread_mutex_destroy(&system->lock);
+    pthread_mutex_destroy(&system->names_lock);
+    tri_memory_put(system);
+}
+
+static struct tri_system *make(const struct tri_system_config *config)
+{
+    pthread_condattr_t attributes;
+    struct tri_system *system = tri_memory_get_zeroed(sizeof *system);
+    if (!system)
+        return NULL;
+    system->config = *config;
+    system->state = TRI_SYSTEM_OPEN;
+    pthread_mutex_init(&system->names_lock, NULL);
+    pthread_mutex_init(&system->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&system->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    system->selves = tri_memory_get_zeroed(config->sched.workers * sizeof *system->selves);
+    if (system->selves)
+        return system;
+    destroy(system);
+    return NULL;
+}
+
+int tri_system_open(const struct tri_system_config *config, struct tri_system **result)
+{
+    pthread_once(&once, init_once);
+    struct tri_system *system = make(config);
+    if (!system)
+        return TR_ENOMEM;
+    if (!enter_table(system)) {
+        tri_log(TR_LOG_ERROR, "%d systems exist already", TRI_SYSTEMS_MAX);
+        destroy(system);
+        return TR_ELIMIT;
+    }
+    struct tri_sched_config *sched = &system->config.sched;
+    sched->turn = tri_turn;
+    sched->errand = tri_promise_errand;
+    sched->fire = tri_promise_fire;
+    sched->worker_start = worker_start;
+    sched->worker_stop = worker_stop;
+    sched->describe = describe;
+    sched->arg = system;
+    tri_blocking_open(&system->blocking, config->blocking_threads);
+
+    int error = tri_sched_start(&system->sched, sched);
+    if (!error && (error = spawn_root(system))) {
+        leave_table(system);
+        tri_sched_stop(&system->sched);
+    } else if (error) {
+        leave_table(system);
+    }
+    if (error) {
+        tri_blocking_close(&system->blocking, TR_FOREVER);
+        destroy(system);
+        return error;
+    }
+    *result = system;
+    return 0;
+}
+
+/* ---- waiting and closing ----------------------------------------------------------------------------------------- */
+
+void tri_system_stop(struct tri_system *system)
+{
+    pthread_mutex_lock(&system->lock);
+    system->stop_wanted = true;
+    pthread_cond_broadcast(&system->changed);
+    pthread_mutex_unlock(&system->lock);
+}
+
+void tri_system_insist(struct tri_system *system)
+{
+    pthread_mutex_lock(&system->lock);
+    system->stop_wanted = system->insisted = true;
+    pthread_cond_broadcast(&system->changed);
+    pthread_mutex_unlock(&system->lock);
+}
+
+void tr_stop(tr_system *handle)
+{
+    ck_pr_store_32(&handle->stop_, 1);
+    ck_pr_fence_memory(); /* pairs with the fence in tri_system_attach(): one of the two sees the other's word */
+    uint32_t number = ck_pr_load_32(&handle->number_);
+    struct tri_system *system = number ? tri_system_enter(number - 1) : NULL;
+    if (!system)
+        return;
+    tri_system_stop(system);
+    tri_system_leave(number - 1);
+}
+
+void tri_system_attach(struct tri_system *system, tr_system *handle)
+{
+    ck_pr_store_32(&handle->number_, system->number + 1u);
+    ck_pr_fence_memory();
+    if (ck_pr_load_32(&handle->stop_))
+        tri_system_stop(system);
+}
+
+void tr_shutdown(tr_self *self)
+{
+    tri_check_self(self, "tr_shutdown");
+    tri_system_stop(self->system);
+}
+
+void tri_system_wait(struct tri_system *system)
+{
+    pthread_mutex_lock(&system->lock);
+    while (!system->root_ended && !system->stop_wanted)
+        pthread_cond_wait(&system->changed, &system->lock);
+    pthread_mutex_unlock(&system->lock);
+}
+
+static struct timespec timespec_of(int64_t ns)
+{
+    return (struct timespec){ ns / 1000000000, ns % 1000000000 };
+}
+
+/* Waits until the root has ended: true, or false when the deadline has passed. */
+static bool root_ends(struct tri_system *system, int64_t deadline)
+{
+    struct timespec until = timespec_of(deadline);
+    pthread_mutex_lock(&system->lock);
+    int error = 0;
+    while (!system->root_ended && !error && !system->insisted)
+        error = pthread_cond_timedwait(&system->changed, &system->lock, &until);
+    bool ended = system->root_ended;
+    pthread_mutex_unlock(&system->lock);
+    return ended;
+}
+
+static void pause_ms(struct tri_system *system, int ms)
+{
+    struct timespec until = timespec_of(tri_clock_now(&tri_clock_real) + TR_MS(ms));
+    pthread_mutex_lock(&system->lock);
+    pthread_cond_timedwait(&system->changed, &system->lock, &until);
+    pthread_mutex_unlock(&system->lock);
+}
+
+static uint64_t living(struct tri_system *system)
+{
+    struct tri_counters sum = tri_system_count(system);
+    return sum.spawned - sum.ended;
+}
+
+static void kill_all(struct tri_system *system)
+{
+    uint32_t slots = tri_table_chunks(&tri_slots) << TRI_TABLE_CHUNK_BITS;
+    for (uint32_t i = 1; i < slots; i++) {
+        struct tri_slot *slot = tri_slot_at(i);
+        if (ck_pr_load_64(&slot->box.word) != TRI_WORD_CLOSED && ck_pr_load_16(&slot->run.system) == system->number)
+            tri_signal(NULL, tri_slot_ref(slot), TRI_SIGNAL_KILL);
+    }
+}
+
+/* Names the handlers that do not return. */
+static void name_stragglers(struct tri_system *system)
+{
+    for (unsigned i = 0; i < system->sched.count; i++) {
+        char what[256] = "";
+        struct tri_worker *worker = system->sched.workers[i];
+        if (!ck_pr_load_ptr(&worker->running))
+            continue;
+        describe(worker, what, sizeof what);
+        tri_log(TR_LOG_ERROR, "shutdown: worker %u is still held by %s", i, what);
+    }
+}
+
+/* Ends all actors that are left: true, or false when some are after the deadline. */
+static bool all_end(struct tri_system *system, int64_t deadline)
+{
+    while (living(system)) {
+        if (tri_clock_now(&tri_clock_real) > deadline) {
+            tri_log(TR_LOG_ERROR, "shutdown: %" PRIu64 " actors have not ended", living(system));
+            name_stragglers(system);
+            return false;
+        }
+        kill_all(system);
+        pause_ms(system, 1);
+    }
+    return true;
+}
+
+static void check_balance(struct tri_system *system)
+{
+    struct tri_counters sum = tri_system_count(system);
+    uint64_t fates = sum.delivered;
+    for (unsigned i = 0; i < TRI_FATES; i++)
+        fates += sum.fate[i];
+    if (sum.sent != fates)
+        tri_panic("shutdown: %" PRIu64 " messages were sent, but %" PRIu64 " had a fate", sum.sent, fates);
+}
+
+bool tri_system_end(struct tri_system *system, int *result)
+{
+    int64_t patience = system->config.shutdown_ns;
+    int64_t deadline = tri_time_add(tri_clock_now(&tri_clock_real), patience);
+
+    ck_pr_store_uint(&system->state, TRI_SYSTEM_STOPPING);
+    tri_ask_to_end(NULL, system->root, TR_ESHUTDOWN);
+    bool in_time = root_ends(system, deadline);
+    if (!in_time)
+        tri_log(TR_LOG_ERROR, "shutdown: the root actor has not ended%s; all actors are killed",
+            system->insisted ? "" : " in time");
+    deadline = tri_time_add(tri_clock_now(&tri_clock_real), patience / 4 + TR_MS(1000));
+    bool empty = all_end(system, deadline);
+    unsigned blocked = tri_blocking_close(&system->blocking, deadline);
+    if (blocked)
+        tri_log(TR_LOG_ERROR, "shutdown: %u blocking jobs have not returned", blocked);
+    *result = TR_ETIMEDOUT;
+    if (!empty || blocked)
+        return false;
+    leave_table(system);
+    tri_sched_stop(&system->sched);
+    check_balance(system);
+    if (in_time)
+        *result = system->root_reason == TR_ESHUTDOWN ? 0 : system->root_reason;
+    return true;
+}
+
+void tri_system_free(struct tri_system *system)
+{
+    destroy(system);
+}

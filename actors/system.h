@@ -1,0 +1,100 @@
+/*
+ * system.h: a system of actors.
+ *
+ * At most TRI_SYSTEMS_MAX exist at a time. A slot names its system by number, so that a foreign thread that has nothing
+ * but a reference can get the actor scheduled. It enters the system first, and the system is not taken down before it
+ * has left again.
+ */
+#ifndef TRI_SYSTEM_H
+#define TRI_SYSTEM_H
+
+#include "actors/slot.h"
+#include "sched/blocking.h"
+#include "sched/sched.h"
+
+#include <troupe/stats.h>
+#include <troupe/supervisor.h>
+#include <troupe/system.h>
+
+enum {
+    TRI_SYSTEMS_MAX = 32,
+    TRI_SUBSCRIBERS_MAX = 8,
+    TRI_NAME_BUCKETS = 1024,
+};
+
+/* Why a message was not handled. */
+enum tri_fate { TRI_DEAD_DOWN, TRI_DEAD_FULL, TRI_DEAD_REPLACED, TRI_DEAD_OTHER, TRI_EXPIRED, TRI_FATES };
+
+/* Counters; of each worker, and atomic ones of all foreign threads together. */
+struct tri_counters {
+    uint64_t sent, delivered, fate[TRI_FATES], spawned, ended, crashed, restarted;
+};
+
+struct tri_name;
+
+struct tri_system_config {
+    struct tri_sched_config sched; /* but for what this floor fills in */
+    unsigned blocking_threads;
+    int64_t shutdown_ns; /* for everything to end; after that, what is left is named */
+    const tr_actor *root;
+    const void *root_arg; /* root->arg_size bytes */
+};
+
+enum tri_system_state {
+    TRI_SYSTEM_OPEN,
+    TRI_SYSTEM_STOPPING, /* nothing new from outside, no new actors */
+};
+
+struct tri_system {
+    struct tri_sched sched;
+    struct tri_system_config config;
+    uint16_t number;
+    unsigned int state;
+    tr_self **selves; /* of each worker */
+
+    struct tri_blocking blocking;
+    struct tri_counters foreign;
+    uint64_t subscribers[TRI_SUBSCRIBERS_MAX]; /* references that get dead letters; 0: free */
+
+    pthread_mutex_t names_lock;
+    struct tri_name *names[TRI_NAME_BUCKETS];
+
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t changed;
+    tr_ref root;
+    bool stop_wanted, insisted, root_ended;
+    int root_reason;
+};
+
+/* Opens a system, with its root actor: 0 or an error, with the reason logged. */
+int tri_system_open(const struct tri_system_config *config, struct tri_system **system);
+
+/* Lets tr_stop find the system by this handle; stops it at once if that was asked for already. */
+void tri_system_attach(struct tri_system *system, tr_system *handle);
+
+/* Begins to end it; any thread, any number of times, until the system is freed. */
+void tri_system_stop(struct tri_system *system);
+
+/* The same, and it does not wait for anybody: what has not ended is killed. */
+void tri_system_insist(struct tri_system *system);
+
+/* Waits until the root actor has ended or tri_system_stop is called. */
+void tri_system_wait(struct tri_system *system);
+
+/* Ends the system, in order. True: it has ended and can be freed; *result is the root's reason, or TR_ETIMEDOUT when the
+ * root had to be killed. False: something has not ended, the system stays as it is. Not from one of its own threads. */
+bool tri_system_end(struct tri_system *system, int *result);
+void tri_system_free(struct tri_system *system);
+
+/* The root actor has ended; from its turn. */
+void tri_system_root_ended(struct tri_system *system, int reason);
+
+/* A foreign thread enters the system of this number: the system, which is not taken down until the thread leaves it, or
+ * NULL when there is none. */
+struct tri_system *tri_system_enter(unsigned number);
+void tri_system_leave(unsigned number);
+
+/* All counters added up. */
+struct tri_counters tri_system_count(struct tri_system *system);
+
+#endif

@@ -1,0 +1,60 @@
+#include "actors/table.h"
+
+#include "mailbox/memory.h"
+
+static void move(struct tri_cache *from, struct tri_cache *to, uint32_t max)
+{
+    for (struct tri_free_element *element; max-- && (element = from->first);) {
+        from->first = element->next;
+        from->count--;
+        element->next = to->first;
+        to->first = element;
+        to->count++;
+    }
+}
+
+/* Adds a chunk and its elements to the free list, lowest number first. With the lock held. */
+static bool make_chunk(struct tri_table *table)
+{
+    enum { ELEMENTS = 1 << TRI_TABLE_CHUNK_BITS };
+    uint32_t number = table->chunk_count;
+    if (number == table->chunks_max)
+        return false;
+    char *chunk = tri_memory_get_zeroed((size_t)ELEMENTS * table->element_size);
+    if (!chunk)
+        return false;
+    for (uint32_t i = ELEMENTS; i-- > (number == 0);) { /* number 0 stands for none */
+        struct tri_free_element *element = (void *)(chunk + (size_t)i * table->element_size);
+        table->init(element, number << TRI_TABLE_CHUNK_BITS | i);
+        element->next = table->free.first;
+        table->free.first = element;
+        table->free.count++;
+    }
+    ck_pr_store_ptr(&table->chunks[number], chunk);
+    ck_pr_fence_store(); /* pairs with the load fence in tri_table_chunks() */
+    ck_pr_store_32(&table->chunk_count, number + 1);
+    return true;
+}
+
+bool tri_table_fill(struct tri_table *table, struct tri_cache *cache)
+{
+    pthread_mutex_lock(&table->lock);
+    if (table->free.first || make_chunk(table))
+        move(&table->free, cache, TRI_TABLE_BATCH);
+    pthread_mutex_unlock(&table->lock);
+    return cache->first != NULL;
+}
+
+void tri_table_spill(struct tri_table *table, struct tri_cache *cache)
+{
+    pthread_mutex_lock(&table->lock);
+    move(cache, &table->free, TRI_TABLE_BATCH);
+    pthread_mutex_unlock(&table->lock);
+}
+
+void tri_table_empty(struct tri_table *table, struct tri_cache *cache)
+{
+    pthread_mutex_lock(&table->lock);
+    move(cache, &table->free, cache->count);
+    pthread_mutex_unlock(&table->lock);
+}

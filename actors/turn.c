@@ -1,0 +1,204 @@
+/* One turn of an actor: from its mailbox to its handler. */
+#include "actors/promise.h"
+#include "actors/self.h"
+#include "sched/log.h"
+
+/* Flags of messages that need more than to be handed to the handler. */
+enum {
+    SPECIAL = TRI_MSG_RUNTIME | TRI_MSG_OVERFLOW | TRI_MSG_BULK | TRI_MSG_REQUEST | TRI_MSG_ANSWER | TRI_MSG_MEMORY
+};
+
+static void verdict(tr_self *self, int answer)
+{
+    if (tri_likely(answer == TR_CONTINUE))
+        return;
+    if (answer > TR_STOP)
+        tri_panic("a handler answered %d: it must be TR_CONTINUE, TR_STOP or a negative error", answer);
+    tri_end(self, answer == TR_STOP ? 0 : answer);
+}
+
+/* What becomes of the message when its handler has returned. */
+static void finish(tr_self *self, tr_msg *m, int answer)
+{
+    if (self->kept)
+        return;
+    if (tri_likely(!(m->flags_ & TRI_MSG_REQUEST)) || (self->answered && !self->refused))
+        tri_msg_free(m);
+    else
+        tri_answer_failed(self, self->me, m,
+            self->refused         ? self->refused
+            : answer < 0          ? TR_ECRASHED
+            : answer == TR_STOP ? TR_EDOWN
+                                  : TR_EUNANSWERED);
+}
+
+static void call(tr_self *self, struct tri_slot *slot, tr_msg *m, tr_router *router)
+{
+    self->current = m;
+    ck_pr_store_ptr(&self->type, m->type);
+    self->kept = self->answered = false;
+    self->refused = 0;
+    int answer = router(self, slot->state, m);
+    self->current = NULL;
+    tri_count(&self->counters.delivered);
+    finish(self, m, answer);
+    verdict(self, answer);
+}
+
+static void overflowed(tr_self *self, tr_msg *m)
+{
+    tri_dead(self, NULL, self->me, m, TR_EFULL);
+    tri_log(TR_LOG_WARNING, "the mailbox is full");
+    tri_end(self, TR_EFULL);
+}
+
+/* A request whose time is up is not run; its asker has been told by its own timer, or is about to be. */
+static bool admit_request(tr_self *self, tr_msg *m)
+{
+    self->deadline = 0;
+    if (!m->deadline_)
+        return true;
+    int64_t now = tri_clock_now(self->system->config.sched.clock);
+    self->deadline = tri_deadline_unpack(m->deadline_, now);
+    if (now < self->deadline)
+        return true;
+    tri_expire(self, m);
+    return false;
+}
+
+static TRI_COLD void handle_special(tr_self *self, struct tri_slot *slot, tr_msg *m)
+{
+    tr_router *router = slot->spec->receive;
+
+    if (m->flags_ & TRI_MSG_RUNTIME) {
+        ((const struct tri_runtime_type *)m->type)->handle(self, m);
+        return;
+    }
+    if (m->flags_ & TRI_MSG_BULK)
+        tri_mailbox_sub_bulk(&slot->box, m->type->bulk(tri_msg_body(m)));
+    if (m->flags_ & TRI_MSG_OVERFLOW) {
+        overflowed(self, m);
+        return;
+    }
+    if (m->flags_ & TRI_MSG_ANSWER || tri_msg_memory(m) == TRI_MEMORY_PROMISE) {
+        if (!tri_promise_arrive(self, m, &router)) {
+            tri_expire(self, m);
+            return;
+        }
+    }
+    if (m->flags_ & TRI_MSG_REQUEST && !admit_request(self, m))
+        return;
+    call(self, slot, m, router);
+    self->deadline = 0;
+}
+
+static inline void handle(tr_self *self, struct tri_slot *slot, tr_msg *m)
+{
+    if (tri_unlikely(m->generation_ != slot->box.generation)) {
+        tri_dead(self, NULL, tri_ref_make(m->generation_, tri_ref_slot(self->me)), m, TR_EDOWN);
+        return;
+    }
+    if (tri_unlikely(m->flags_ & SPECIAL))
+        handle_special(self, slot, m);
+    else
+        call(self, slot, m, slot->spec->receive);
+}
+
+void tri_handle(tr_self *self, tr_msg *m)
+{
+    handle(self, self->slot, m);
+}
+
+static void take_signals(tr_self *self, struct tri_slot *slot)
+{
+    unsigned signals = tri_slot_take_signals(slot);
+    const struct tri_actor *internal = tri_internal(slot->spec);
+    if (signals & TRI_SIGNAL_KILL)
+        tri_end(self, TR_EKILLED);
+    else if (slot->flags & TRI_SLOT_ORDERED && slot->in_flight == 0)
+        tri_start_again(self);
+    else if (signals && internal && internal->signaled && slot->status != TRI_RESTARTING)
+        verdict(self, internal->signaled(self, slot->state, signals));
+}
+
+static void settle(tr_self *self, struct tri_slot *slot)
+{
+    slot->flags &= (uint8_t)~TRI_SLOT_SETTLE;
+    if (slot->status == TRI_ALIVE)
+        verdict(self, tri_internal(slot->spec)->settle(self, slot->state));
+}
+
+/* More wait than there should: the policies that drop old messages are applied, and half the bound is logged once. */
+static TRI_COLD void crowded(tr_self *self, struct tri_slot *slot)
+{
+    if (!(slot->flags & TRI_SLOT_WARNED)) {
+        slot->flags |= TRI_SLOT_WARNED;
+        tri_log(TR_LOG_WARNING, "%u messages wait, half of what the mailbox holds", slot->lanes.count);
+    }
+    for (tr_msg *m = tri_mailbox_shed(&slot->box, &slot->lanes), *next; m; m = next) {
+        next = m->next_;
+        if (m->flags_ & TRI_MSG_BULK)
+            tri_mailbox_sub_bulk(&slot->box, m->type->bulk(tri_msg_body(m)));
+        tri_dead(self, NULL, self->me, m, TR_EREPLACED);
+    }
+}
+
+static void drain(tr_self *self, struct tri_slot *slot)
+{
+    if (tri_unlikely(tri_mailbox_drain(&slot->box, &slot->lanes)))
+        take_signals(self, slot);
+    if (tri_unlikely(slot->lanes.count > slot->box.bound / 2) && self->slot)
+        crowded(self, slot);
+}
+
+static inline tr_msg *next_message(struct tri_slot *slot)
+{
+    if (tri_unlikely(slot->status == TRI_RESTARTING))
+        return tri_lanes_pop_system(&slot->lanes);
+    return tri_lanes_pop(&slot->lanes);
+}
+
+/* Handles up to *left messages: true when none are left, false when the turn is over. self->slot becomes NULL when the
+ * actor ends. */
+static bool handle_all(tr_self *self, struct tri_slot *slot, struct tri_worker *worker, uint32_t *left)
+{
+    for (tr_msg *m;;) {
+        drain(self, slot);
+        if (tri_unlikely(!self->slot) || !(m = next_message(slot)))
+            return true;
+        do {
+            --*left;
+            handle(self, slot, m);
+            if (tri_unlikely(!self->slot))
+                return true;
+            tri_worker_count_message(worker);
+            if (*left == 0 || tri_unlikely(worker->turn_over))
+                return false;
+        } while ((m = next_message(slot)));
+    }
+}
+
+void tri_turn(struct tri_worker *worker, struct tri_runnable *r)
+{
+    tr_self *self = worker->context;
+    struct tri_slot *slot = tri_container_of(r, struct tri_slot, run);
+
+    self->slot = slot;
+    self->me = tri_slot_ref(slot);
+    if (tri_unlikely(slot->status == TRI_STARTING))
+        tri_start(self);
+    for (uint32_t left = TRI_TURN_MESSAGES, before = left; self->slot; before = left) {
+        bool done = handle_all(self, slot, worker, &left);
+        if (done && self->slot && tri_unlikely(slot->flags & TRI_SLOT_SETTLE))
+            settle(self, slot);
+        if (tri_unlikely(!self->slot))
+            return;
+        ck_pr_store_32(&slot->run.handled, slot->run.handled + (before - left));
+        tri_mailbox_publish(&slot->box, &slot->lanes);
+        if (done && !tri_mailbox_idle(&slot->box))
+            continue; /* something has come */
+        self->slot = NULL; /* if it is idle it may be running on another worker already */
+        if (!done)
+            tri_worker_requeue(worker, r);
+    }
+}
