@@ -1,0 +1,415 @@
+/*
+ * The epoll backend: readiness is turned into completions here, and nothing above knows.
+ *
+ * A descriptor is registered once, edge-triggered, for both directions. What is ready is remembered per descriptor until
+ * a call says EAGAIN: an operation is tried first, and waited for only then. Sends are tried in submit; receives and
+ * accepts in poll, one call a descriptor and a poll, so that no connection keeps the others waiting.
+ */
+#include "io/port.h"
+#include "mailbox/error.h"
+#include "mailbox/panic.h"
+#include "sched/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    EVENTS = 256,     /* taken at a time */
+    PIECES = 8,       /* receive buffers offered to one call */
+    ACCEPTS = 32,     /* connections accepted at a time */
+    STARVED_NS = 10000000, /* without memory for a buffer: tried again so much later */
+};
+
+/* tri_endpoint.ready */
+enum { READABLE = 1, WRITABLE = 2, HUNG_UP = 4 };
+
+struct epoll {
+    struct tri_io_port io;
+    int fd, wake_fd;
+    bool no_pwait2;
+    bool starved;
+    struct tri_endpoint *first, **last; /* readable ones with a read in flight */
+    tr_buf *buffers[PIECES];
+};
+
+static struct epoll *epoll_of(struct tri_io_port *port)
+{
+    return (struct epoll *)port;
+}
+
+/* ---- the list of readable endpoints ------------------------------------------------------------------------------ */
+
+static void list(struct epoll *e, struct tri_endpoint *endpoint)
+{
+    if (endpoint->listed)
+        return;
+    endpoint->listed = true;
+    endpoint->next = NULL;
+    *e->last = endpoint;
+    e->last = &endpoint->next;
+}
+
+static struct tri_endpoint *take_list(struct epoll *e)
+{
+    struct tri_endpoint *first = e->first;
+    e->first = NULL;
+    e->last = &e->first;
+    return first;
+}
+
+static void unlist(struct epoll *e, struct tri_endpoint *endpoint)
+{
+    if (!endpoint->listed)
+        return;
+    for (struct tri_endpoint *at = take_list(e), *next; at; at = next) {
+        next = at->next;
+        at->listed = false;
+        if (at != endpoint)
+            list(e, at);
+    }
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+/* Fills the places of the buffers that were taken along; answers how many there are. */
+static int fill_buffers(struct epoll *e, struct iovec *pieces)
+{
+    int count = 0;
+    for (; count < PIECES; count++) {
+        if (!e->buffers[count])
+            e->buffers[count] = tri_buf_receive(TRI_RECEIVE_ROOM);
+        if (!e->buffers[count])
+            break;
+        pieces[count] = (struct iovec){ tri_buf_room(e->buffers[count]), TRI_RECEIVE_ROOM };
+    }
+    return count;
+}
+
+static void take_bytes(struct epoll *e, struct tri_op *op, size_t bytes)
+{
+    for (int i = 0; bytes; i++) {
+        size_t length = bytes < TRI_RECEIVE_ROOM ? bytes : TRI_RECEIVE_ROOM;
+        tr_buf *buf = tri_receive_trim(e->buffers[i], length);
+        if (buf == e->buffers[i])
+            e->buffers[i] = NULL;
+        bytes -= length;
+        tri_op_received(op, buf);
+    }
+    for (int i = 0, to = 0; i < PIECES; i++) { /* the first places stay filled */
+        tr_buf *buf = e->buffers[i];
+        e->buffers[i] = NULL;
+        if (buf)
+            e->buffers[to++] = buf;
+    }
+}
+
+static void receive(struct epoll *e, struct tri_endpoint *endpoint)
+{
+    struct iovec pieces[PIECES];
+    int count = fill_buffers(e, pieces);
+    if (count == 0) { /* no memory: later */
+        e->starved = true;
+        list(e, endpoint);
+        return;
+    }
+    struct msghdr header = { .msg_iov = pieces, .msg_iovlen = (size_t)count };
+    ssize_t got = recvmsg(endpoint->fd, &header, 0);
+    if (got > 0) {
+        /* A short read has emptied the socket; what comes later is a new edge. The end of the stream is none. */
+        if ((size_t)got < (size_t)count * TRI_RECEIVE_ROOM && !(endpoint->ready & HUNG_UP))
+            endpoint->ready &= (uint8_t)~READABLE;
+        else
+            list(e, endpoint);
+        take_bytes(e, &endpoint->read, (size_t)got);
+    } else if (got == 0) {
+        tri_op_complete(&endpoint->read, 0);
+    } else if (errno == EAGAIN) {
+        endpoint->ready &= (uint8_t)~READABLE;
+    } else if (errno == EINTR) {
+        list(e, endpoint);
+    } else {
+        tri_op_complete(&endpoint->read, tri_error_from_errno(errno));
+    }
+}
+
+static void accept_some(struct epoll *e, struct tri_endpoint *endpoint)
+{
+    for (int i = 0; i < ACCEPTS; i++) {
+        if (endpoint->read.accepted->count == TRI_ACCEPT_MAX)
+            break;
+        tri_fd fd = tri_socket_accept(endpoint->fd);
+        if (fd == TR_EAGAIN) {
+            endpoint->ready &= (uint8_t)~READABLE;
+            return;
+        }
+        if (fd < 0 && fd != TR_EINTR) {
+            tri_op_complete(&endpoint->read, fd);
+            return;
+        }
+        if (fd >= 0)
+            tri_op_accepted(&endpoint->read, fd);
+    }
+    list(e, endpoint);
+}
+
+static void read_some(struct epoll *e, struct tri_endpoint *endpoint)
+{
+    if (endpoint->read.state != TRI_OP_IN_FLIGHT || !(endpoint->ready & READABLE))
+        return;
+    if (endpoint->read.kind == TRI_OP_ACCEPT)
+        accept_some(e, endpoint);
+    else
+        receive(e, endpoint);
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+/* Takes what was sent off the pieces. */
+static void advance(struct msghdr *header, size_t sent)
+{
+    while (sent) {
+        struct iovec *piece = header->msg_iov;
+        if (sent < piece->iov_len) {
+            piece->iov_base = (char *)piece->iov_base + sent;
+            piece->iov_len -= sent;
+            return;
+        }
+        sent -= piece->iov_len;
+        header->msg_iov++;
+        header->msg_iovlen--;
+    }
+}
+
+/* What is left of the pieces, in bytes. */
+static size_t left_of(const struct msghdr *header)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < header->msg_iovlen; i++)
+        left += header->msg_iov[i].iov_len;
+    return left;
+}
+
+static int32_t sent_so_far(const struct tri_send *send)
+{
+    return (int32_t)(send->bytes - left_of(&send->header));
+}
+
+static void send_some(struct tri_endpoint *endpoint)
+{
+    struct tri_send *send = (struct tri_send *)endpoint->write;
+    for (;;) {
+        ssize_t sent = sendmsg(endpoint->fd, &send->header, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0 && errno == EAGAIN) {
+            endpoint->ready &= (uint8_t)~WRITABLE;
+            return;
+        }
+        if (sent < 0) {
+            tri_op_complete(endpoint->write, tri_error_from_errno(errno));
+            return;
+        }
+        advance(&send->header, (size_t)sent);
+        if (send->header.msg_iovlen == 0) {
+            tri_op_complete(endpoint->write, (int32_t)send->bytes);
+            return;
+        }
+    }
+}
+
+static void connect_now(struct tri_endpoint *endpoint)
+{
+    struct tri_connect *op = (struct tri_connect *)endpoint->write;
+    if (connect(endpoint->fd, (struct sockaddr *)&op->address, op->length) == 0)
+        tri_op_complete(endpoint->write, 0);
+    else if (errno == EINPROGRESS)
+        endpoint->ready = 0; /* what is ready now says nothing about the connection */
+    else
+        tri_op_complete(endpoint->write, tri_error_from_errno(errno));
+}
+
+static void write_some(struct tri_endpoint *endpoint)
+{
+    if (!endpoint->write || endpoint->write->state != TRI_OP_IN_FLIGHT || !(endpoint->ready & WRITABLE))
+        return;
+    if (endpoint->write->kind == TRI_OP_SEND)
+        send_some(endpoint);
+    else
+        tri_op_complete(endpoint->write, tri_socket_error(endpoint->fd));
+}
+
+/* ---- the port ---------------------------------------------------------------------------------------------------- */
+
+static int attach(struct tri_io_port *port, struct tri_endpoint *endpoint)
+{
+    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = endpoint };
+    endpoint->ready = READABLE | WRITABLE; /* until a call says otherwise */
+    endpoint->listed = false;
+    if (epoll_ctl(epoll_of(port)->fd, EPOLL_CTL_ADD, endpoint->fd, &event) < 0)
+        return tri_error_from_errno(errno);
+    port->attached++;
+    return 0;
+}
+
+static void detach(struct tri_io_port *port, struct tri_endpoint *endpoint, bool close)
+{
+    unlist(epoll_of(port), endpoint);
+    /* Closing would do, unless the program has another descriptor of the same socket. */
+    epoll_ctl(epoll_of(port)->fd, EPOLL_CTL_DEL, endpoint->fd, &(struct epoll_event){ 0 });
+    if (close)
+        tri_socket_close(endpoint->fd);
+    endpoint->fd = TRI_NO_FD;
+    port->attached--;
+}
+
+static void submit(struct tri_io_port *port, struct tri_endpoint *endpoint, struct tri_op *op)
+{
+    switch ((enum tri_op_kind)op->kind) {
+    case TRI_OP_RECEIVE:
+    case TRI_OP_ACCEPT:
+        if (endpoint->ready & READABLE)
+            list(epoll_of(port), endpoint);
+        return;
+    case TRI_OP_SEND: {
+        struct tri_send *send = (struct tri_send *)op;
+        send->header = (struct msghdr){ .msg_iov = send->pieces, .msg_iovlen = send->count };
+        write_some(endpoint);
+        return;
+    }
+    case TRI_OP_CONNECT:
+        connect_now(endpoint);
+        return;
+    }
+}
+
+static void cancel(struct tri_io_port *port, struct tri_endpoint *endpoint, struct tri_op *op)
+{
+    (void)port;
+    if (op == &endpoint->read)
+        tri_op_complete(op, TR_ECANCELED);
+    else if (op->kind == TRI_OP_SEND && sent_so_far((struct tri_send *)op) > 0)
+        tri_op_complete(endpoint->write, sent_so_far((struct tri_send *)op));
+    else
+        tri_op_complete(endpoint->write, TR_ECANCELED);
+}
+
+static void note(struct epoll *e, const struct epoll_event *event)
+{
+    struct tri_endpoint *endpoint = event->data.ptr;
+    if (!endpoint)
+        return; /* woken: the counter is never read, each write to it is an edge */
+    if (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        endpoint->ready |= READABLE | HUNG_UP;
+    if (event->events & EPOLLIN)
+        endpoint->ready |= READABLE;
+    if (event->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        endpoint->ready |= WRITABLE;
+    if (endpoint->ready & READABLE && endpoint->read.state == TRI_OP_IN_FLIGHT)
+        list(e, endpoint);
+    write_some(endpoint);
+}
+
+/* Kernels before 5.11 have no epoll_pwait2: then waits are rounded up to milliseconds. */
+static int wait_for_events(struct epoll *e, struct epoll_event *events, int64_t ns)
+{
+    struct timespec limit = { ns / 1000000000, ns % 1000000000 };
+    int64_t ms = ns / 1000000 + (ns % 1000000 > 0);
+    if (ns == 0)
+        return epoll_wait(e->fd, events, EVENTS, 0);
+    if (!e->no_pwait2) {
+        int count = epoll_pwait2(e->fd, events, EVENTS, ns == INT64_MAX ? NULL : &limit, NULL);
+        if (count >= 0 || errno != ENOSYS)
+            return count;
+        e->no_pwait2 = true;
+    }
+    return epoll_wait(e->fd, events, EVENTS, ns == INT64_MAX ? -1 : ms > INT32_MAX ? INT32_MAX : (int)ms);
+}
+
+static int64_t time_until(struct epoll *e, int64_t deadline)
+{
+    if (deadline == TRI_NO_WAIT || (e->first && !e->starved))
+        return 0;
+    if (deadline == INT64_MAX)
+        return e->starved ? STARVED_NS : INT64_MAX;
+    int64_t left = deadline - tri_clock_now(e->io.worker->sched->config.clock);
+    return left < 0 ? 0 : e->starved && left > STARVED_NS ? STARVED_NS : left;
+}
+
+static void poll_events(struct tri_port *port, int64_t deadline)
+{
+    struct epoll *e = (struct epoll *)port;
+    struct epoll_event events[EVENTS];
+    deadline = tri_port_limit(&e->io, deadline);
+    int count = wait_for_events(e, events, time_until(e, deadline));
+    for (int i = 0; i < count; i++)
+        note(e, &events[i]);
+    e->starved = false;
+    for (struct tri_endpoint *endpoint = take_list(e), *next; endpoint; endpoint = next) {
+        next = endpoint->next;
+        endpoint->listed = false;
+        read_some(e, endpoint);
+    }
+    tri_port_feed(&e->io);
+}
+
+static void wake(struct tri_port *port)
+{
+    uint64_t one = 1;
+    ssize_t done = write(((struct epoll *)port)->wake_fd, &one, sizeof one);
+    (void)done; /* a full counter wakes as well */
+}
+
+static bool has_work(struct tri_port *port)
+{
+    const struct epoll *e = (const struct epoll *)port;
+    return e->first || e->io.in_flight;
+}
+
+static void close_port(struct tri_port *port)
+{
+    struct epoll *e = (struct epoll *)port;
+    tri_assert(e->io.in_flight == 0 && e->io.attached == 0);
+    for (int i = 0; i < PIECES; i++)
+        tr_buf_unref(e->buffers[i]);
+    close(e->wake_fd);
+    close(e->fd);
+    tri_memory_put(e);
+}
+
+static const struct tri_io_port_class epoll_class = {
+    .base = { .name = "epoll", .poll = poll_events, .wake = wake, .has_work = has_work, .close = close_port },
+    .attach = attach,
+    .detach = detach,
+    .submit = submit,
+    .cancel = cancel,
+};
+
+int tri_epoll_open(struct tri_worker *worker, void *arg, struct tri_port **port)
+{
+    struct epoll *e = tri_memory_get_zeroed(sizeof *e);
+    struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+    (void)arg;
+    if (!e)
+        return TR_ENOMEM;
+    e->io.port.class = &epoll_class.base;
+    e->io.worker = worker;
+    e->last = &e->first;
+    e->fd = epoll_create1(EPOLL_CLOEXEC);
+    e->wake_fd = e->fd < 0 ? -1 : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (e->wake_fd < 0 || epoll_ctl(e->fd, EPOLL_CTL_ADD, e->wake_fd, &event) < 0) {
+        int error = tri_error_from_errno(errno);
+        tri_log(TR_LOG_ERROR, "port epoll of worker %u: %s", worker->index, strerror(errno));
+        if (e->wake_fd >= 0)
+            close(e->wake_fd);
+        if (e->fd >= 0)
+            close(e->fd);
+        tri_memory_put(e);
+        return error;
+    }
+    *port = &e->io.port;
+    return 0;
+}

@@ -1,0 +1,50 @@
+/*
+ * <troupe/run.h>: running a system of actors.
+ *
+ *     int main(void)
+ *     {
+ *         return tr_run(&(tr_options){ .actor = &server_actor, .signals = true }) ? EXIT_FAILURE : EXIT_SUCCESS;
+ *     }
+ */
+#ifndef TROUPE_RUN_H
+#define TROUPE_RUN_H
+
+#include <troupe/actor.h>
+#include <troupe/supervisor.h>
+#include <troupe/system.h>
+
+typedef struct tr_options {
+    const tr_actor *actor;           /* the root actor: this, with `arg` (arg_size bytes, copied) … */
+    const void *arg;
+    const tr_supervisor *supervisor; /* … or this supervisor */
+
+    unsigned workers; /* threads that run actors, up to 1000; 0: as many as cores the process may use */
+    bool pin;         /* each on a core of its own */
+    const char *port; /* "uring" or "epoll"; NULL: TROUPE_PORT from the environment, else the first of the two that works */
+    bool signals;     /* SIGINT and SIGTERM end the system: the first asks, the second insists, the third kills the process */
+    unsigned blocking_threads; /* most threads of tr_block; 0: 4 more than cores, at least 8 */
+    int64_t watchdog_ns; /* a handler that runs longer is named in the log; 0: 100 ms, TR_FOREVER: never */
+    int64_t shutdown_ns; /* time for everything to end; what is left after that is killed, and named; 0: 30 s */
+    uint64_t seed;       /* of tr_random; 0: drawn */
+    tr_system *system;   /* lets others stop it (tr_stop); may be NULL */
+} tr_options;
+
+/* Runs a system until its root actor has ended or it is stopped, and everything else has, too. Not from a handler; from any
+ * other thread, and again when it has returned.
+ *
+ * Answers the reason with which the root ended: 0, or a negative error (0 when it was stopped and ended of that). Or why
+ * there was no system: TR_EINVAL (no root, an unknown port, too many workers), TR_ENOTSUP (the port does not work here),
+ * TR_ENOMEM, TR_EAGAIN (no threads), TR_EMFILE, TR_ELIMIT (32 systems); TR_ETIMEDOUT when something did not end. Errors are
+ * logged. */
+int tr_run(const tr_options *options);
+
+/* The two halves of it, for programs that do something else meanwhile: starts a system, and stops it and waits for its end.
+ * `system` is the caller's, zeroed, and stays where it is; tr_close may be called once for each tr_open that answered 0,
+ * from the same thread or another. */
+int tr_open(tr_system *system, const tr_options *options);
+int tr_close(tr_system *system);
+
+/* The port that tr_run would use by itself here: "uring" or "epoll". Any thread. */
+const char *tr_default_port(void);
+
+#endif

@@ -1,0 +1,217 @@
+/*
+ * <troupe/tcp.h>: TCP.
+ *
+ * A connection is an actor, and so is a listener. A connection reports to its owner, the actor that asked for it or that
+ * took it over, and what it says keeps to one grammar:
+ *
+ *     tr_tcp_connected (tr_tcp_data | tr_tcp_writable)* tr_tcp_eof? tr_tcp_writable* tr_tcp_closed
+ *
+ * with exactly one tr_tcp_connected and one tr_tcp_closed, which has one reason. `from` of each message is the connection.
+ *
+ *     static int session(tr_self *self, void *state, const tr_msg *m)
+ *     {
+ *         if (tr_is(tr_tcp_data, m))                                        the same buffer goes back: no copy
+ *             tr_tcp_write(self, m->from, tr_buf_ref(tr_body(tr_tcp_data, m)->buf));
+ *         return tr_is(tr_tcp_closed, m) ? TR_STOP : TR_CONTINUE;
+ *     }
+ *
+ * Reading is bounded by a window: the bytes of receive buffers that are held anywhere, in the owner's mailbox, in its
+ * state, or in a write that has not left (64 KiB unless set otherwise). While it is used up nothing more is read, and
+ * TCP in the end holds the peer back. So a program that only passes buffers on needs no flow control of its own: the slow
+ * side of a proxy stalls the fast one. A program that gathers more than a window before it lets any of it go must ask
+ * for a larger window, or copy.
+ *
+ * Writing never blocks and never fails for a peer that is gone. What is written is queued; tr_tcp_writable says when the
+ * queue passes its high mark and when it is down at its low mark again. Only a writer that goes on and on (16 MiB behind)
+ * has its connection ended with TR_EFULL.
+ *
+ * When the owner ends, its connections are aborted.
+ *
+ * All functions are for handlers. They send to the connection, and answer 0 or TR_EDOWN when it is gone, unless they say
+ * otherwise; where a connection that is gone does not matter the answer need not be looked at.
+ */
+#ifndef TROUPE_TCP_H
+#define TROUPE_TCP_H
+
+#include <troupe/actor.h>
+#include <troupe/address.h>
+#include <troupe/ask.h>
+#include <troupe/buf.h>
+
+/* ---- what a connection says -------------------------------------------------------------------------------------- */
+
+TR_MESSAGE(tr_tcp_connected, tr_address local; tr_address remote;);
+
+/* Bytes that were received, in order. Use tr_buf_ref to keep the buffer longer than the message. */
+TR_MESSAGE(tr_tcp_data, tr_buf *buf;);
+
+/* The queue of writes has grown over the high mark (false), or is down to the low mark again (true); strictly in turn,
+ * false first. */
+TR_MESSAGE(tr_tcp_writable,
+    bool writable;
+    uint64_t queued; /* bytes, those in flight included */
+);
+
+/* The peer sends no more. When this message has been handled the connection closes (what is queued is still sent), unless
+ * it was told by then to stay half open. */
+TR_SIGNAL(tr_tcp_eof);
+
+/* The end. reason: 0 after tr_tcp_close, tr_tcp_abort or the end of the stream; else the first error. */
+TR_MESSAGE(tr_tcp_closed,
+    int reason;
+    uint32_t dropped; /* writes that came too late */
+);
+
+/* An attempt to connect has failed: TR_ECONNREFUSED, TR_ETIMEDOUT, … There is neither a tr_tcp_connected nor a
+ * tr_tcp_closed. */
+TR_MESSAGE(tr_tcp_failed, int reason; tr_address remote;);
+
+/* ---- connecting -------------------------------------------------------------------------------------------------- */
+
+typedef struct tr_tcp_options {
+    const char *address;  /* tr_tcp_connect: its third argument */
+    const char *local;    /* tr_tcp_connect: the address to come from, "192.0.2.1:0"; NULL: any */
+    int64_t connect_ns;   /* tr_tcp_connect: time for the attempt; 0: 60 s */
+    uint32_t window;      /* bytes of receive buffers; 0: 64 KiB */
+    uint32_t high, low;   /* marks of the write queue, in bytes, see tr_tcp_marks; both 0: 64 KiB and 16 KiB */
+    uint32_t write_max;   /* the connection ends when a write finds more than this queued; 0: 16 MiB */
+    int64_t idle_ns;      /* ends with TR_ETIMEDOUT when nothing was sent or received for so long; 0: never */
+    int64_t write_ns;     /* the same when writes are queued and nothing could be sent for so long; 0: never */
+    int64_t keepalive_ns; /* TCP keepalive after so long without traffic, in whole seconds; 0: off */
+    int send_buffer, receive_buffer; /* the kernel's, in bytes; 0: as it chooses */
+    bool half_open;       /* stays open for writing after the peer's end */
+    bool delay;           /* leaves Nagle's algorithm on; it is off otherwise */
+} tr_tcp_options;
+
+/* tr_tcp_connect(self, &connection, "127.0.0.1:7000") or tr_tcp_connect(self, NULL, "[::1]:80", .connect_ns = TR_MS(500)):
+ * connects to a literal address. The owner is the running actor; it gets a tr_tcp_connected or a tr_tcp_failed from the
+ * connection, whose reference is put into *connection (may be NULL).
+ *
+ * Answers 0, or why there will not even be an attempt: TR_EINVAL (the address, or marks that contradict each other, see
+ * tr_tcp_marks), TR_EADDRINUSE and others for the local address, TR_EMFILE, TR_ENOMEM; logged with the address. */
+#define tr_tcp_connect(self, connection, ...)                                                                     \
+    tr_tcp_connect_((self), (connection), &(const tr_tcp_options){ .address = __VA_ARGS__ })
+
+/* ---- listening --------------------------------------------------------------------------------------------------- */
+
+/* A listener's socket is bound; one message for each. */
+TR_MESSAGE(tr_tcp_listening, tr_address address;);
+
+/* Somebody has connected. The connection reads nothing until it has an owner, and is closed when it has none after this
+ * message was handled: use tr_tcp_serve or tr_tcp_own. */
+TR_MESSAGE(tr_tcp_accepted, tr_ref connection; tr_ref listener;);
+
+/* No connection can be accepted for want of descriptors or memory (TR_EMFILE, TR_ENFILE, TR_ENOBUFS, TR_ENOMEM). The
+ * listener pauses for a second, and goes on by itself. Told once until it has succeeded again. */
+TR_MESSAGE(tr_tcp_accept_paused, int reason;);
+
+typedef struct tr_tcp_listen_options {
+    const char *addresses;  /* the third argument */
+    int backlog;            /* 0: 1024; the system may cut it */
+    bool reuse_port;        /* several processes or listeners share the port, and the kernel spreads connections */
+    bool stay;              /* connections stay on the listener's worker; otherwise they are spread over all */
+    tr_tcp_options tcp;     /* of accepted connections */
+} tr_tcp_listen_options;
+
+/* tr_tcp_listen(self, &listener, "127.0.0.1:7000") or tr_tcp_listen(self, NULL, "0.0.0.0:80,[::]:80", .backlog = 512):
+ * listens on one or several addresses, separated by commas. "*:80" is all addresses of both families. Port 0 lets the
+ * system choose; the tr_tcp_listening says which. IPv6 sockets take IPv6 only, so both families can share a port;
+ * duplicates are bound once; an address that this machine does not have is left out, if any other is left.
+ *
+ * The owner is the running actor; it gets tr_tcp_listening, tr_tcp_accepted and tr_tcp_accept_paused messages, and a
+ * tr_tcp_closed after tr_tcp_close(self, listener) or when a socket fails for good. When it ends the listener ends.
+ *
+ * Answers 0, or an error, logged with the address it is about: TR_EINVAL, TR_EADDRINUSE, TR_EADDRNOTAVAIL, TR_EACCES,
+ * TR_EMFILE, TR_ELIMIT (more than 8 addresses), TR_ENOMEM. */
+#define tr_tcp_listen(self, listener, ...)                                                                        \
+    tr_tcp_listen_((self), (listener), &(const tr_tcp_listen_options){ .addresses = __VA_ARGS__ })
+
+/* Spawns an actor as the owner of an accepted connection; its first message is the tr_tcp_connected. In the handler of the
+ * tr_tcp_accepted m. Answers the actor; TR_NOBODY when it cannot be spawned, then the connection is closed and that is
+ * logged. */
+tr_ref tr_tcp_serve(tr_self *self, const tr_msg *m, const tr_actor *spec, const void *arg);
+
+/* ---- using a connection ------------------------------------------------------------------------------------------ */
+
+/* Makes `owner` the one that the connection reports to. What was received before stays with the old owner, what comes
+ * later goes to the new one: no byte is lost, doubled or out of order. By the owner, or whoever handles tr_tcp_accepted. */
+int tr_tcp_own(tr_self *self, tr_ref connection, tr_ref owner);
+
+/* Queues bytes to be sent; consumes the reference to buf (NULL is TR_ENOMEM, so a tr_buf_copy need not be looked at). An
+ * empty buffer is a no-op. What is written after tr_tcp_close or the end is dropped and counted; after tr_tcp_shutdown it
+ * is refused, which leaves the connection unharmed: both are logged at a limited rate. TR_EDOWN, TR_ENOMEM: it was not
+ * queued, and the connection ends, so that no stream has a hole. */
+int tr_tcp_write(tr_self *self, tr_ref connection, tr_buf *buf);
+
+/* The same for a copy of these bytes. */
+int tr_tcp_write_copy(tr_self *self, tr_ref connection, const void *bytes, size_t size);
+
+/* Asks to be told when all that was written before has been handed to the system: a tr_tcp_flushed, or a tr_failed
+ * (TR_ECLOSED, or as for any ask). */
+TR_SIGNAL(tr_tcp_flushed);
+tr_call tr_tcp_flush(tr_self *self, tr_ref connection, int64_t timeout_ns);
+
+/* No more will be written: the peer reads the end after what is queued. Receiving goes on. Idempotent. */
+int tr_tcp_shutdown(tr_self *self, tr_ref connection);
+
+/* Sends what is queued and closes; nothing more is delivered. Idempotent. Also of a listener. */
+int tr_tcp_close(tr_self *self, tr_ref connection);
+
+/* Closes at once; what is queued is dropped and the peer sees a reset. Also of a listener. */
+int tr_tcp_abort(tr_self *self, tr_ref connection);
+
+/* Sets the window, in bytes up to 1 GiB. 0 pauses: nothing is delivered from then on (but what is on its way already),
+ * and nothing is lost; a later tr_tcp_window goes on. Idempotent. */
+int tr_tcp_window(tr_self *self, tr_ref connection, uint32_t bytes);
+
+/* Sets the marks of the write queue: low <= high. A mark of 0 follows from the other: low = high / 4, high = 4 * low; with
+ * TR_TCP_ZERO a mark is 0 bytes. TR_EINVAL when low > high. */
+#define TR_TCP_ZERO UINT32_MAX
+int tr_tcp_marks(tr_self *self, tr_ref connection, uint32_t high, uint32_t low);
+
+/* Whether the connection stays open for writing after the peer's end; until the tr_tcp_eof was handled. */
+int tr_tcp_half_open(tr_self *self, tr_ref connection, bool on);
+
+/* Sets idle and write timeouts as in tr_tcp_options; 0: none. */
+int tr_tcp_timeouts(tr_self *self, tr_ref connection, int64_t idle_ns, int64_t write_ns);
+
+/* Socket options. */
+int tr_tcp_nodelay(tr_self *self, tr_ref connection, bool on);
+int tr_tcp_keepalive(tr_self *self, tr_ref connection, int64_t after_ns);
+
+/* ---- asking about one -------------------------------------------------------------------------------------------- */
+
+TR_MESSAGE(tr_tcp_info,
+    tr_address local, remote;
+    uint64_t queued;      /* bytes of the write queue, those in flight included */
+    uint64_t held;        /* bytes of receive buffers held, of the window */
+    uint64_t window, high, low;
+    uint32_t dropped;
+);
+
+/* Asks a connection about itself: a tr_tcp_info, or a tr_failed. */
+tr_call tr_tcp_ask(tr_self *self, tr_ref connection, int64_t timeout_ns);
+
+/* ---- descriptors of the program's -------------------------------------------------------------------------------- */
+
+/* Makes a connection of a connected stream socket, which becomes the connection's: it is closed in any case, also when the
+ * answer is an error (TR_ENOTSOCK, TR_EINVAL: not a connected stream, TR_ENOMEM). The owner is the running actor; it gets
+ * a tr_tcp_connected. */
+#define tr_tcp_adopt(self, connection, descriptor, ...)                                                           \
+    tr_tcp_adopt_((self), (connection), (descriptor), &(const tr_tcp_options){ .address = NULL, __VA_ARGS__ })
+
+/* A connection's descriptor, which is the asker's now (non-blocking, close-on-exec), and what had been received and not
+ * delivered (NULL: nothing). If the message is not received the descriptor is closed. */
+TR_MESSAGE(tr_tcp_detached, int descriptor; tr_buf *unread;);
+
+/* Takes the descriptor back, when all that is queued has been sent: a tr_tcp_detached, or a tr_failed (TR_ECLOSED). The
+ * owner gets a tr_tcp_closed with reason 0 before it. */
+tr_call tr_tcp_detach(tr_self *self, tr_ref connection, int64_t timeout_ns);
+
+/* ---- behind the macros ------------------------------------------------------------------------------------------- */
+
+int tr_tcp_connect_(tr_self *self, tr_ref *connection, const tr_tcp_options *options);
+int tr_tcp_listen_(tr_self *self, tr_ref *listener, const tr_tcp_listen_options *options);
+int tr_tcp_adopt_(tr_self *self, tr_ref *connection, int descriptor, const tr_tcp_options *options);
+
+#endif

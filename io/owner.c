@@ -1,0 +1,128 @@
+#include "io/owner.h"
+
+static void drop_handled(void *body)
+{
+    tr_buf_unref(((tri_handled *)body)->buf);
+}
+
+TR_DEFINE(tri_handled, .drop = drop_handled);
+
+uint16_t tri_owner_incarnation(tr_ref ref)
+{
+    struct tri_slot *slot = tri_slot_find(ref);
+    return slot ? ck_pr_load_16(&slot->incarnation) : 0;
+}
+
+bool tri_owner_ended(tr_ref ref, uint16_t incarnation)
+{
+    struct tri_slot *slot = tri_slot_find(ref);
+    return !slot || ck_pr_load_64(&slot->box.word) == TRI_WORD_CLOSED ||
+        ck_pr_load_16(&slot->incarnation) != incarnation;
+}
+
+/* ---- joining and leaving ----------------------------------------------------------------------------------------- */
+
+/* News that joins or leaves comes as a message for the runtime part of the owner; its ordinary type stands in `call`,
+ * NULL for a join or leave without news. */
+static void hand_on(tr_self *self, tr_msg *m)
+{
+    const tr_type *type = (const tr_type *)(uintptr_t)m->call;
+    if (!type) {
+        tri_msg_free(m);
+        return;
+    }
+    m->type = type;
+    m->call = 0;
+    m->flags_ &= (uint16_t)~TRI_MSG_RUNTIME;
+    tri_count(&self->counters.sent);
+    tri_handle(self, m);
+}
+
+static void join(tr_self *self, tr_msg *m)
+{
+    if (!tri_ward_add(self->slot, m->from)) /* no memory to know it by: it must not outlive us unnoticed */
+        tri_signal(self, m->from, TRI_SIGNAL_BROKEN);
+    hand_on(self, m);
+}
+
+static void leave(tr_self *self, tr_msg *m)
+{
+    tri_ward_remove(self->slot, m->from);
+    hand_on(self, m);
+}
+
+/* The ordinary type is put back, so that the message is dropped, or comes back, as what it is. */
+static void undeliverable(tr_self *self, tr_ref to, tr_msg *m)
+{
+    (void)to;
+    if (m->call)
+        m->type = (const tr_type *)(uintptr_t)m->call;
+    m->flags_ &= (uint16_t)~TRI_MSG_RUNTIME;
+    tri_signal(self, m->from, TRI_SIGNAL_GUARDIAN);
+    tri_msg_free(m);
+}
+
+static const struct tri_runtime_type join_type =
+    TRI_RUNTIME_TYPE("tr_own", .handle = join, .undeliverable = undeliverable);
+static const struct tri_runtime_type leave_type =
+    TRI_RUNTIME_TYPE("tr_disown", .handle = leave, .undeliverable = undeliverable);
+
+/* ---- news -------------------------------------------------------------------------------------------------------- */
+
+tr_msg *tri_news_new(tr_self *self, const tr_type *type, size_t size)
+{
+    tr_msg *m = tri_msg_new(type, size > sizeof(tri_handled) ? size : sizeof(tri_handled));
+    if (!m)
+        return NULL;
+    m->from = self->me;
+    m->flags_ = TRI_MSG_EXEMPT;
+    return m;
+}
+
+int tri_news_send(tr_self *self, tr_ref owner, tr_msg *m, enum tri_news how, bool comes_back)
+{
+    if (comes_back)
+        m->flags_ |= TRI_MSG_RETURNS;
+    if (how != TRI_NEWS) {
+        m->call = (uint64_t)(uintptr_t)m->type;
+        m->type = how == TRI_NEWS_JOIN ? &join_type.type : &leave_type.type;
+        m->flags_ |= TRI_MSG_RUNTIME;
+    }
+    return tri_deliver(self, owner, m);
+}
+
+bool tri_owner_join(tr_self *self, tr_ref owner, enum tri_news how)
+{
+    tr_msg *m = tri_news_new(self, NULL, 0);
+    if (!m)
+        return false;
+    m->flags_ |= TRI_MSG_RUNTIME;
+    m->type = how == TRI_NEWS_JOIN ? &join_type.type : &leave_type.type;
+    tri_deliver(self, owner, m);
+    return true;
+}
+
+/* A message that was asked to come back was handled, or will never be. It goes back in the same memory; a tr_buf it
+ * carries is the first field of its body, and stays. */
+static void returned(tr_msg *m)
+{
+    struct tri_worker *worker = tri_worker_here;
+    tri_handled *handled = tri_msg_body(m);
+    bool carries = tri_msg_memory(m) == TRI_MEMORY_BUFFER;
+    if (!carries) {
+        if (m->type->drop)
+            m->type->drop(handled);
+        *handled = (tri_handled){ .offer = m->flags_ & TRI_MSG_OFFER };
+    } else {
+        handled->offer = false;
+    }
+    m->type = &tri_handled_type;
+    m->call = 0;
+    m->flags_ = (uint16_t)(TRI_MSG_EXEMPT | (m->flags_ & TRI_MSG_MEMORY));
+    tri_deliver(worker ? worker->context : NULL, m->from, m);
+}
+
+void tri_owner_init(void)
+{
+    tri_msg_returned = returned;
+}

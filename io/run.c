@@ -1,0 +1,178 @@
+#include <troupe/run.h>
+
+#include "actors/self.h"
+#include "io/backends.h"
+#include "io/signals.h"
+#include "io/tcp.h"
+#include "sched/log.h"
+#include "sched/os.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHUTDOWN_SECONDS = 30, WATCHDOG_MS = 100, BLOCKING_MIN = 8, BLOCKING_MORE = 4 };
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void init_once(void)
+{
+    tri_op_init();
+    tri_owner_init();
+    tri_tcp_init();
+}
+
+/* ---- the port ---------------------------------------------------------------------------------------------------- */
+
+static int check(unsigned i)
+{
+    return tri_backends[i].check ? tri_backends[i].check() : 0;
+}
+
+/* The first that works: its number. */
+static unsigned default_port(void)
+{
+    unsigned i = 0;
+    for (; i < tri_backend_count - 1; i++) {
+        int error = check(i);
+        if (!error)
+            break;
+        tri_log(TR_LOG_INFO, "port %s: %s; the next one is tried", tri_backends[i].name, tr_strerror(error));
+    }
+    return i;
+}
+
+const char *tr_default_port(void)
+{
+    return tri_backends[default_port()].name;
+}
+
+static int choose_port(const char *wish, unsigned *number)
+{
+    if (!wish || !*wish)
+        wish = getenv("TROUPE_PORT");
+    if (!wish || !*wish) {
+        *number = default_port();
+        return 0;
+    }
+    for (unsigned i = 0; i < tri_backend_count; i++) {
+        if (strcmp(wish, tri_backends[i].name) != 0)
+            continue;
+        int error = check(i);
+        if (error)
+            tri_log(TR_LOG_ERROR, "port %s does not work here: %s", wish, tr_strerror(error));
+        *number = i;
+        return error ? TR_ENOTSUP : 0;
+    }
+    tri_log(TR_LOG_ERROR, "there is no port \"%s\"", wish);
+    return TR_EINVAL;
+}
+
+/* ---- opening and closing ----------------------------------------------------------------------------------------- */
+
+extern const struct tri_actor tri_supervisor_actor;
+
+static int check_options(const tr_options *options)
+{
+    if (!options->actor == !options->supervisor) {
+        tri_log(TR_LOG_ERROR, "a system needs a root: either an actor or a supervisor");
+        return TR_EINVAL;
+    }
+    if (options->workers > TRI_WORKERS_MAX) {
+        tri_log(TR_LOG_ERROR, "%u workers; the most is %d", options->workers, TRI_WORKERS_MAX);
+        return TR_EINVAL;
+    }
+    if (tri_worker_here)
+        tri_panic("tr_run: from a handler");
+    return 0;
+}
+
+static int open_system(const tr_options *options, struct tri_system **system)
+{
+    unsigned port = 0, cores = tri_os_cores();
+    pthread_once(&once, init_once);
+    int error = check_options(options);
+    if (error || (error = choose_port(options->port, &port)))
+        return error;
+    unsigned blocking = cores + BLOCKING_MORE < BLOCKING_MIN ? BLOCKING_MIN : cores + BLOCKING_MORE;
+    struct tri_system_config config = {
+        .sched = {
+            .workers = options->workers ? options->workers : cores < TRI_WORKERS_MAX ? cores : TRI_WORKERS_MAX,
+            .pin = options->pin,
+            .seed = options->seed ? options->seed : tri_random_seed(),
+            .clock = &tri_clock_real,
+            .watchdog_ns = options->watchdog_ns == TR_FOREVER ? 0
+                : options->watchdog_ns                        ? options->watchdog_ns
+                                                              : TR_MS(WATCHDOG_MS),
+            .port_open = tri_backends[port].open,
+        },
+        .blocking_threads = options->blocking_threads ? options->blocking_threads : blocking,
+        .shutdown_ns = options->shutdown_ns ? options->shutdown_ns : TR_SECONDS(SHUTDOWN_SECONDS),
+        .root = options->actor ? options->actor : &tri_supervisor_actor.actor,
+        .root_arg = options->actor ? options->arg : &options->supervisor,
+    };
+    error = tri_system_open(&config, system);
+    if (error)
+        tri_log(TR_LOG_ERROR, "the system cannot be opened: %s", tr_strerror(error));
+    else
+        tri_log(TR_LOG_INFO, "port %s, %u workers", tri_backends[port].name, config.sched.workers);
+    return error;
+}
+
+static void on_signal(int count, void *system)
+{
+    if (count == 1)
+        tri_system_stop(system);
+    else
+        tri_system_insist(system);
+}
+
+/* Ends and frees a system: its result. */
+static int end(struct tri_system *system, tr_system *handle, bool watching)
+{
+    int result;
+    bool ended = tri_system_end(system, &result);
+    if (watching)
+        tri_signals_unwatch(); /* it could hit a system that is gone */
+    if (handle) {
+        ck_pr_store_32(&handle->number_, 0);
+        ck_pr_store_32(&handle->stop_, 0);
+    }
+    if (ended)
+        tri_system_free(system);
+    return result;
+}
+
+int tr_run(const tr_options *options)
+{
+    struct tri_system *system;
+    int error = open_system(options, &system);
+    if (error)
+        return error;
+    if (options->system)
+        tri_system_attach(system, options->system);
+    bool watching = options->signals && !(error = tri_signals_watch(on_signal, system));
+    if (options->signals && !watching)
+        tri_log(TR_LOG_ERROR, "signals are not watched: %s", tr_strerror(error));
+    tri_system_wait(system);
+    return end(system, options->system, watching);
+}
+
+int tr_open(tr_system *handle, const tr_options *options)
+{
+    struct tri_system *system;
+    int error = open_system(options, &system);
+    if (!error)
+        tri_system_attach(system, handle);
+    return error;
+}
+
+int tr_close(tr_system *handle)
+{
+    uint32_t number = ck_pr_load_32(&handle->number_);
+    struct tri_system *system = number ? tri_system_enter(number - 1) : NULL;
+    if (!system)
+        return TR_ECLOSED;
+    tri_system_leave(number - 1);
+    return end(system, handle, false);
+}

@@ -1,0 +1,97 @@
+/*
+ * The handler may only do what is safe in a signal handler: it counts, and writes to an eventfd. A thread waits for that
+ * and does the rest.
+ */
+#include "io/signals.h"
+
+#include "mailbox/error.h"
+#include "sched/os.h"
+
+#include <ck_pr.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static const int watched[] = { SIGINT, SIGTERM };
+enum { WATCHED = sizeof watched / sizeof watched[0] };
+
+static struct {
+    unsigned int busy;
+    unsigned int quit;
+    int fd;
+    uint32_t count;
+    pthread_t thread;
+    struct sigaction before[WATCHED];
+    void (*on_signal)(int count, void *arg);
+    void *arg;
+} watch;
+
+static void handler(int number)
+{
+    int error = errno;
+    uint64_t one = 1;
+    if (ck_pr_faa_32(&watch.count, 1) >= 2) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    ssize_t done = write(watch.fd, &one, sizeof one);
+    (void)done;
+    errno = error;
+}
+
+static void *thread_main(void *arg)
+{
+    uint64_t counter;
+    uint32_t told = 0;
+    (void)arg;
+    tri_os_name_thread("troupe-signals");
+    while (read(watch.fd, &counter, sizeof counter) == sizeof counter && !ck_pr_load_uint(&watch.quit))
+        while (told < ck_pr_load_32(&watch.count))
+            watch.on_signal((int)++told, watch.arg);
+    return NULL;
+}
+
+int tri_signals_watch(void (*on_signal)(int count, void *arg), void *arg)
+{
+    sigset_t old;
+    if (!ck_pr_cas_uint(&watch.busy, 0, 1))
+        return TR_EBUSY;
+    watch.on_signal = on_signal;
+    watch.arg = arg;
+    watch.count = watch.quit = 0;
+    watch.fd = eventfd(0, EFD_CLOEXEC);
+    int error = watch.fd < 0 ? errno : 0;
+    if (!error) {
+        tri_os_block_signals(&old);
+        error = pthread_create(&watch.thread, NULL, thread_main, NULL);
+        tri_os_restore_signals(&old);
+        if (error)
+            close(watch.fd);
+    }
+    if (error) {
+        ck_pr_store_uint(&watch.busy, 0);
+        return tri_error_from_errno(error);
+    }
+    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+    sigemptyset(&action.sa_mask);
+    for (unsigned i = 0; i < WATCHED; i++)
+        sigaction(watched[i], &action, &watch.before[i]);
+    return 0;
+}
+
+void tri_signals_unwatch(void)
+{
+    uint64_t one = 1;
+    for (unsigned i = 0; i < WATCHED; i++)
+        sigaction(watched[i], &watch.before[i], NULL);
+    ck_pr_store_uint(&watch.quit, 1);
+    ck_pr_fence_memory();
+    ssize_t done = write(watch.fd, &one, sizeof one);
+    (void)done;
+    pthread_join(watch.thread, NULL);
+    close(watch.fd);
+    ck_pr_store_uint(&watch.busy, 0);
+}

@@ -1,0 +1,135 @@
+#include "io/socket.h"
+
+#include "mailbox/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+static int result_of(int answer)
+{
+    return answer < 0 ? tri_error_from_errno(errno) : answer;
+}
+
+static int set(tri_fd fd, int level, int name, int value)
+{
+    return result_of(setsockopt(fd, level, name, &value, sizeof value));
+}
+
+tri_fd tri_socket_tcp(const tr_address *address)
+{
+    int family = address->family == TR_IPV6 ? AF_INET6 : AF_INET;
+    return result_of(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+}
+
+int tri_socket_bind(tri_fd fd, const tr_address *address)
+{
+    struct sockaddr_storage storage;
+    socklen_t length = tri_address_to_system(address, &storage);
+    return result_of(bind(fd, (struct sockaddr *)&storage, length));
+}
+
+tri_fd tri_socket_listen(const tr_address *address, int backlog, bool reuse_port)
+{
+    tri_fd fd = tri_socket_tcp(address);
+    if (fd < 0)
+        return fd;
+    int error = set(fd, SOL_SOCKET, SO_REUSEADDR, 1); /* POSIX: does not let two listeners share the port */
+    if (!error && address->family == TR_IPV6)
+        error = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1); /* one for each family, on the same port */
+    if (!error && reuse_port)
+        error = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (!error)
+        error = tri_socket_bind(fd, address);
+    if (!error)
+        error = result_of(listen(fd, backlog));
+    if (!error)
+        return fd;
+    close(fd);
+    return error;
+}
+
+tri_fd tri_socket_accept(tri_fd fd)
+{
+    return result_of(accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+tr_address tri_socket_local(tri_fd fd)
+{
+    struct sockaddr_storage storage = { 0 };
+    socklen_t length = sizeof storage;
+    getsockname(fd, (struct sockaddr *)&storage, &length); /* on failure the family stays 0 */
+    return tri_address_from_system(&storage);
+}
+
+tr_address tri_socket_remote(tri_fd fd)
+{
+    struct sockaddr_storage storage = { 0 };
+    socklen_t length = sizeof storage;
+    getpeername(fd, (struct sockaddr *)&storage, &length);
+    return tri_address_from_system(&storage);
+}
+
+int tri_socket_nodelay(tri_fd fd, bool on)
+{
+    return set(fd, IPPROTO_TCP, TCP_NODELAY, on);
+}
+
+int tri_socket_keepalive(tri_fd fd, int64_t after_ns)
+{
+    int64_t seconds = (after_ns + 999999999) / 1000000000;
+    int error = set(fd, SOL_SOCKET, SO_KEEPALIVE, after_ns > 0);
+    if (!error && after_ns > 0)
+        error = set(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds > 32767 ? 32767 : (int)seconds);
+    return error;
+}
+
+int tri_socket_buffers(tri_fd fd, int send_bytes, int receive_bytes)
+{
+    int error = send_bytes ? set(fd, SOL_SOCKET, SO_SNDBUF, send_bytes) : 0;
+    return !error && receive_bytes ? set(fd, SOL_SOCKET, SO_RCVBUF, receive_bytes) : error;
+}
+
+int tri_socket_error(tri_fd fd)
+{
+    int number = 0;
+    socklen_t length = sizeof number;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &length) < 0)
+        number = errno;
+    return number ? tri_error_from_errno(number) : 0;
+}
+
+int tri_socket_shutdown(tri_fd fd)
+{
+    return result_of(shutdown(fd, SHUT_WR));
+}
+
+void tri_socket_reset_on_close(tri_fd fd)
+{
+    struct linger linger = { .l_onoff = 1, .l_linger = 0 };
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger); /* if it cannot be, the close ends it */
+}
+
+int tri_socket_adopt(tri_fd fd)
+{
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    int type = 0;
+    socklen_t type_length = sizeof type;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_length) < 0)
+        return result_of(-1);
+    if (type != SOCK_STREAM || getpeername(fd, (struct sockaddr *)&storage, &length) < 0)
+        return TR_EINVAL;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return result_of(-1);
+    return 0;
+}
+
+void tri_socket_close(tri_fd fd)
+{
+    close(fd);
+}

@@ -1,0 +1,128 @@
+/* tcp.h: what connections, listeners and the functions of <troupe/tcp.h> share. */
+#ifndef TRI_TCP_H
+#define TRI_TCP_H
+
+#include "actors/self.h"
+#include "io/owner.h"
+#include "io/port.h"
+
+#include <troupe/tcp.h>
+#include <troupe/timer.h>
+
+/* ---- what is sent to a connection or a listener ------------------------------------------------------------------ */
+
+TR_MESSAGE(tri_tcp_write, tr_buf *buf;);
+
+enum tri_tcp_verb {
+    TRI_TCP_OWN,
+    TRI_TCP_SHUTDOWN,
+    TRI_TCP_CLOSE,
+    TRI_TCP_ABORT,
+    TRI_TCP_WINDOW,
+    TRI_TCP_MARKS,
+    TRI_TCP_HALF_OPEN,
+    TRI_TCP_TIMEOUTS,
+    TRI_TCP_NODELAY,
+    TRI_TCP_KEEPALIVE,
+    TRI_TCP_FLUSH,  /* as an ask */
+    TRI_TCP_INFO,   /* as an ask */
+    TRI_TCP_DETACH, /* as an ask */
+};
+
+TR_MESSAGE(tri_tcp_command, enum tri_tcp_verb verb; union {
+    tr_ref owner;
+    bool on;
+    uint32_t window;
+    struct {
+        uint32_t high, low;
+    };
+    struct {
+        int64_t idle_ns, write_ns;
+    };
+    int64_t after_ns;
+};);
+
+/* ---- settings ---------------------------------------------------------------------------------------------------- */
+
+/* Shared by all connections of a listener; a connection that changes anything, or keeps anything of the kind, gets a copy
+ * of its own. */
+struct tri_tcp_settings {
+    uint32_t refs;
+    tri_tag tag;
+    bool own; /* of one connection */
+    bool half_open;
+    bool delay;
+    uint32_t window, high, low, write_max;
+    int64_t connect_ns, idle_ns, write_ns, keepalive_ns;
+    int send_buffer, receive_buffer;
+
+    /* of one connection, if `own` */
+    tr_address remote; /* which it is to connect to */
+    int64_t last_activity, last_progress, logged;
+    tr_timer timer; /* of idle and write time; or of the attempt to connect */
+    tr_msg *writable; /* the tr_tcp_writable(true) to come, set aside when false was said */
+    tr_msg *detach;   /* the request */
+    uint32_t dropped;
+};
+
+/* From options: 0; TR_EINVAL; TR_ENOMEM. The caller holds the one reference. */
+int tri_tcp_settings_make(const tr_tcp_options *options, struct tri_tcp_settings **settings);
+struct tri_tcp_settings *tri_tcp_settings_ref(struct tri_tcp_settings *settings);
+void tri_tcp_settings_unref(struct tri_tcp_settings *settings);
+
+/* low and high with the defaults filled in: 0 or TR_EINVAL. */
+int tri_tcp_marks(uint32_t *high, uint32_t *low);
+
+/* ---- a connection ------------------------------------------------------------------------------------------------ */
+
+/* tri_tcp.flags */
+enum {
+    TRI_TCP_ATTACHED = 1 << 0,   /* the port knows the descriptor */
+    TRI_TCP_CONNECTING = 1 << 1,
+    TRI_TCP_OFFERED = 1 << 2,    /* accepted: has no owner yet */
+    TRI_TCP_WARD = 1 << 3,       /* the owner's slot knows us already */
+    TRI_TCP_TOLD = 1 << 4,       /* the owner was told that it is connected */
+    TRI_TCP_UNHANDLED = 1 << 5,  /* the owner has not handled what it was told last: it is told nothing more */
+    TRI_TCP_EOF = 1 << 6,        /* the peer sends no more, */
+    TRI_TCP_EOF_TOLD = 1 << 7,   /* the owner was told, */
+    TRI_TCP_EOF_HANDLED = 1 << 8, /* and has handled that */
+    TRI_TCP_LOST = 1 << 9,       /* reading has failed with `reason`; what was received is still delivered */
+    TRI_TCP_SHUT = 1 << 10,      /* no more is written after what is queued */
+    TRI_TCP_SHUT_DONE = 1 << 11,
+    TRI_TCP_CLOSING = 1 << 12,   /* closes when what is queued was sent */
+    TRI_TCP_ENDING = 1 << 13,    /* closes when its operations are home */
+    TRI_TCP_RESET = 1 << 14,     /* closes with a reset */
+    TRI_TCP_DETACHING = 1 << 15, /* as CLOSING, but the descriptor lives on */
+    TRI_TCP_FULL = 1 << 16,      /* the owner was told that it is not writable */
+    TRI_TCP_CLOSED = 1 << 17,    /* the descriptor is gone; the owner is about to be told */
+    TRI_TCP_DEAF = 1 << 18,      /* nobody is to be told of the end any more */
+};
+
+enum { TRI_TCP_WRITE_LIMIT = 1 << 30 }; /* bytes in one write; and of write_max */
+
+struct tri_tcp {
+    struct tri_endpoint end; /* end.spare: the owner's incarnation */
+    tr_ref owner;
+    tr_msg *writes; /* the last of a circular list: tri_tcp_write, and flush requests */
+    struct tri_tcp_settings *settings;
+    uint32_t queued; /* bytes, those in flight included */
+    uint32_t offset; /* bytes of the first write that were sent */
+    uint32_t flags;
+    int16_t reason;
+};
+
+_Static_assert(sizeof(struct tri_tcp) == 128, "a connection's state is two cache lines");
+
+extern const struct tri_actor tri_tcp_actor;
+
+/* A connection's slot, prepared to be spawned on worker `home`. It owns the descriptor and a reference to the settings
+ * from then on; on failure (NULL, *error) they stay the caller's. */
+struct tri_slot *tri_tcp_prepare(tr_self *self, tri_fd fd, struct tri_tcp_settings *settings, uint16_t home, int *error);
+
+/* Sets the options that the settings ask for. */
+void tri_tcp_set_options(tri_fd fd, const struct tri_tcp_settings *settings);
+
+/* Before the first port is opened. */
+void tri_tcp_init(void);
+
+#endif

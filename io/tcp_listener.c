@@ -1,0 +1,436 @@
+/*
+ * The actor behind a TCP listener: up to eight sockets, each with an accept operation that goes on by itself.
+ *
+ * An accepted descriptor becomes a connection on one of the workers (in turn, or on the listener's own), and the owner is
+ * told. A failure of one connection never ends the listener.
+ */
+#include "io/tcp.h"
+#include "sched/log.h"
+
+#include <stdio.h>
+
+TR_DEFINE(tr_tcp_listening);
+TR_DEFINE(tr_tcp_accepted);
+TR_DEFINE(tr_tcp_accept_paused);
+
+enum { SOCKETS_MAX = 8, BACKLOG = 1024, PAUSE_MS = 1000 };
+
+struct socket_state {
+    struct tri_endpoint end;
+    struct tri_accepted accepted;
+    bool attached;
+};
+
+struct listener {
+    struct socket_state sockets[SOCKETS_MAX];
+    uint32_t count;
+    struct tri_owner owner;
+    uint16_t next_home; /* where the next connection goes */
+    struct tri_tcp_settings *settings;
+    bool stay;
+    bool paused;  /* for want of descriptors or memory */
+    bool ending, reset, deaf;
+    int reason;
+};
+
+/* ---- what the owner is told -------------------------------------------------------------------------------------- */
+
+static bool tell(tr_self *self, struct listener *me, const tr_type *type, const void *body, size_t size)
+{
+    tr_msg *m = tri_news_new(self, type, size);
+    if (!m)
+        return false;
+    memcpy(tri_msg_body(m), body, size);
+    tri_news_send(self, me->owner.ref, m, TRI_NEWS, false);
+    return true;
+}
+
+static bool say_closed(tr_self *self, struct listener *me)
+{
+    tr_msg *m = me->deaf ? NULL : tri_news_new(self, &tr_tcp_closed_type, sizeof(tr_tcp_closed));
+    if (!m)
+        return me->deaf;
+    me->deaf = true;
+    *(tr_tcp_closed *)tri_msg_body(m) = (tr_tcp_closed){ .reason = me->reason };
+    tri_news_send(self, me->owner.ref, m, TRI_NEWS_LEAVE, false);
+    return true;
+}
+
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
+
+static bool all_home(const struct listener *me)
+{
+    for (uint32_t i = 0; i < me->count; i++)
+        if (me->sockets[i].end.read.state != TRI_OP_IDLE)
+            return false;
+    return true;
+}
+
+static void close_sockets(struct tri_worker *worker, struct listener *me)
+{
+    struct tri_io_port *port = tri_io_port(worker);
+    for (uint32_t i = 0; i < me->count; i++) {
+        struct tri_endpoint *end = &me->sockets[i].end;
+        if (end->fd != TRI_NO_FD && me->sockets[i].attached)
+            tri_io_class(port)->detach(port, end, true);
+        else if (end->fd != TRI_NO_FD)
+            tri_socket_close(end->fd);
+        end->fd = TRI_NO_FD;
+    }
+}
+
+static int finish(tr_self *self, struct listener *me)
+{
+    if (!all_home(me))
+        return TR_CONTINUE;
+    close_sockets(self->worker, me);
+    if (say_closed(self, me))
+        return TR_STOP;
+    tri_port_wait_for_memory(tri_io_port(self->worker), self->slot, &me->sockets[0].end.read);
+    return TR_CONTINUE;
+}
+
+static int end_it(tr_self *self, struct listener *me, int reason)
+{
+    if (!me->ending) {
+        me->ending = true;
+        me->reason = reason;
+        for (uint32_t i = 0; i < me->count; i++)
+            tri_op_cancel(self, &me->sockets[i].end, &me->sockets[i].end.read);
+    }
+    return finish(self, me);
+}
+
+/* ---- accepting --------------------------------------------------------------------------------------------------- */
+
+static uint16_t choose_home(tr_self *self, struct listener *me)
+{
+    if (me->stay)
+        return self->worker->index;
+    me->next_home = (uint16_t)((me->next_home + 1u) % self->system->sched.count);
+    return me->next_home;
+}
+
+/* Makes a connection of a descriptor and offers it to the owner: 0 or an error; then the descriptor is closed. */
+static int offer(tr_self *self, struct listener *me, tri_fd fd)
+{
+    int error;
+    struct tri_slot *slot = NULL;
+    tr_msg *m = tri_news_new(self, &tr_tcp_accepted_type, sizeof(tr_tcp_accepted));
+    if (m) {
+        slot = tri_tcp_prepare(self, fd, tri_tcp_settings_ref(me->settings), choose_home(self, me), &error);
+        if (!slot)
+            tri_tcp_settings_unref(me->settings);
+    } else {
+        error = TR_ENOMEM;
+    }
+    if (!slot) {
+        if (m)
+            tri_block_put(m, m->block_);
+        tri_socket_close(fd);
+        return error;
+    }
+    tri_tcp_set_options(fd, me->settings);
+    ((struct tri_tcp *)slot->state)->flags = TRI_TCP_OFFERED;
+    m->from = tri_spawn_finish(self, slot);
+    m->flags_ = TRI_MSG_OFFER; /* not exempt: an owner that does not keep up refuses connections */
+    *(tr_tcp_accepted *)tri_msg_body(m) = (tr_tcp_accepted){ .connection = m->from, .listener = self->me };
+    tri_news_send(self, me->owner.ref, m, TRI_NEWS, true);
+    return 0;
+}
+
+static bool is_exhaustion(int error)
+{
+    return error == TR_EMFILE || error == TR_ENFILE || error == TR_ENOBUFS || error == TR_ENOMEM;
+}
+
+/* Of the one connection, not of the socket. accept(2) says that these are to be taken as "try again". */
+static bool is_of_connection(int error)
+{
+    switch (error) {
+    case TR_ECONNABORTED:
+    case TR_ECONNRESET:
+    case TR_EINTR:
+    case TR_EAGAIN:
+    case TR_EPROTO:
+    case TR_EPERM:
+    case TR_ENETDOWN:
+    case TR_ENETUNREACH:
+    case TR_EHOSTDOWN:
+    case TR_EHOSTUNREACH:
+    case TR_ENOTSUP:
+    case TR_ETIMEDOUT: return true;
+    default: return false;
+    }
+}
+
+static void go_on(tr_self *self, struct listener *me)
+{
+    for (uint32_t i = 0; i < me->count; i++) {
+        struct socket_state *s = &me->sockets[i];
+        if (s->end.fd != TRI_NO_FD && s->end.read.state == TRI_OP_IDLE) {
+            s->end.read.accepted = &s->accepted;
+            tri_op_submit(self, &s->end, &s->end.read, TRI_OP_ACCEPT);
+        }
+    }
+}
+
+/* Says so once, and tries again in a second. */
+static void pause_accepting(tr_self *self, struct listener *me, int error)
+{
+    if (!me->paused) {
+        tr_tcp_accept_paused paused = { .reason = error };
+        me->paused = true;
+        tri_log(TR_LOG_WARNING, "no connection can be accepted: %s; trying again every second", tr_strerror(error));
+        tell(self, me, &tr_tcp_accept_paused_type, &paused, sizeof paused);
+    }
+    if (tr_after(self, TR_MS(PAUSE_MS), 0).bits == 0) /* not even memory for a timer */
+        tri_port_wait_for_memory(tri_io_port(self->worker), self->slot, &me->sockets[0].end.read);
+}
+
+static int on_accept(tr_self *self, struct listener *me, const tr_msg *m)
+{
+    struct tri_op *op = (struct tri_op *)(void *)m;
+    struct tri_completion done = tri_op_take(self, op);
+    while (op->accepted->count) {
+        tri_fd fd = op->accepted->fds[--op->accepted->count];
+        int error = me->ending ? TR_ECLOSED : 0;
+        if (error)
+            tri_socket_close(fd);
+        else if ((error = offer(self, me, fd)))
+            tri_log(TR_LOG_WARNING, "an accepted connection is closed: %s", tr_strerror(error));
+        else if (me->paused) {
+            me->paused = false;
+            tri_log(TR_LOG_WARNING, "connections are accepted again");
+        }
+    }
+    if (me->ending)
+        return finish(self, me);
+    if (!done.terminal)
+        return TR_CONTINUE;
+    if (is_exhaustion(done.result))
+        pause_accepting(self, me, done.result);
+    else if (is_of_connection(done.result))
+        go_on(self, me);
+    else {
+        tri_log(TR_LOG_ERROR, "a listening socket failed: %s", tr_strerror(done.result));
+        return end_it(self, me, done.result);
+    }
+    return TR_CONTINUE;
+}
+
+/* ---- the actor --------------------------------------------------------------------------------------------------- */
+
+static int listener_start(tr_self *self, void *state, const void *arg)
+{
+    struct listener *me = state;
+    struct tri_io_port *port = tri_io_port(self->worker);
+    (void)arg;
+    for (uint32_t i = 0; i < me->count; i++) {
+        int error = tri_io_class(port)->attach(port, &me->sockets[i].end);
+        if (error)
+            return end_it(self, me, error);
+        me->sockets[i].attached = true;
+        tr_tcp_listening listening = { .address = tri_socket_local(me->sockets[i].end.fd) };
+        if (!tell(self, me, &tr_tcp_listening_type, &listening, sizeof listening))
+            return end_it(self, me, TR_ENOMEM);
+    }
+    go_on(self, me);
+    return TR_CONTINUE;
+}
+
+static int listener_receive(tr_self *self, void *state, const tr_msg *m)
+{
+    struct listener *me = state;
+    if (m->type == &tri_op_type)
+        return on_accept(self, me, m);
+    if (tr_is(tr_timeout, m) && !me->ending)
+        go_on(self, me);
+    if (!tr_is(tri_tcp_command, m))
+        return TR_CONTINUE;
+    switch (tr_body(tri_tcp_command, m)->verb) {
+    case TRI_TCP_CLOSE:
+    case TRI_TCP_ABORT: return end_it(self, me, 0);
+    default: return TR_CONTINUE;
+    }
+}
+
+static int listener_signaled(tr_self *self, void *state, unsigned signals)
+{
+    struct listener *me = state;
+    if (signals & TRI_SIGNAL_BROKEN)
+        return end_it(self, me, TR_ENOMEM);
+    if (signals & TRI_SIGNAL_GUARDIAN && tri_owner_ended(me->owner.ref, me->owner.incarnation)) {
+        me->deaf = true;
+        return end_it(self, me, TR_EOWNER);
+    }
+    if (me->ending)
+        return finish(self, me);
+    if (signals & TRI_SIGNAL_RETRY)
+        go_on(self, me);
+    return TR_CONTINUE;
+}
+
+static int listener_exit_asked(tr_self *self, void *state, int reason)
+{
+    return end_it(self, state, reason);
+}
+
+static void listener_stop(tr_self *self, void *state, int reason)
+{
+    struct listener *me = state;
+    if (!me->ending)
+        me->reason = reason;
+    me->ending = true;
+    for (uint32_t i = 0; i < me->count; i++)
+        tri_op_cancel(self, &me->sockets[i].end, &me->sockets[i].end.read);
+}
+
+static bool listener_released(struct tri_slot *slot, void *state)
+{
+    struct listener *me = state;
+    struct tri_worker *worker = tri_worker_here;
+    tr_self *self = worker->context;
+
+    self->slot = slot;
+    self->me = tri_slot_ref(slot);
+    close_sockets(worker, me);
+    bool told = say_closed(self, me);
+    if (told) {
+        tri_port_forget(tri_io_port(worker), &me->sockets[0].end.read);
+        tri_tcp_settings_unref(me->settings);
+    } else {
+        tri_port_wait_for_memory(tri_io_port(worker), slot, &me->sockets[0].end.read);
+    }
+    self->slot = NULL;
+    return told;
+}
+
+static const struct tri_actor listener_actor = {
+    TRI_SPEC,
+    .actor.name = "tcp listener",
+    .actor.start = listener_start,
+    .actor.receive = listener_receive,
+    .actor.stop = listener_stop,
+    .actor.state_size = sizeof(struct listener),
+    .signaled = listener_signaled,
+    .exit_asked = listener_exit_asked,
+    .released = listener_released,
+};
+
+/* ---- listening --------------------------------------------------------------------------------------------------- */
+
+static void close_all(const tri_fd *fds, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        tri_socket_close(fds[i]);
+}
+
+/* Takes the next address of the list apart: 1, 0 at the end, or an error. "*:port" stands for two; *second is set between
+ * them. */
+static int next_address(const char **list, bool *second, tr_address *address)
+{
+    char text[TR_ADDRESS_TEXT + 8];
+    *list += strspn(*list, " ");
+    size_t length = strcspn(*list, ",");
+    bool any = (*list)[0] == '*' && (*list)[1] == ':';
+    if (**list == 0)
+        return 0;
+    if (length >= TR_ADDRESS_TEXT)
+        return TR_EINVAL;
+    snprintf(text, sizeof text, "%s%.*s", !any ? "" : *second ? "[::]" : "0.0.0.0", (int)(length - any), *list + any);
+    if (!any || *second)
+        *list += length + ((*list)[length] == ',');
+    *second = any && !*second;
+    int error = tr_address_parse(text, address);
+    return error ? error : 1;
+}
+
+static bool seen_before(const tr_address *address, const tr_address *others, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (tr_address_eq(address, &others[i]) && address->port)
+            return true;
+    return false;
+}
+
+static int complain(const char *what, const tr_address *address, int error)
+{
+    char text[TR_ADDRESS_TEXT];
+    tri_log(TR_LOG_WARNING, "listen on %s: %s", address ? tr_address_text(address, text) : what, tr_strerror(error));
+    return error;
+}
+
+/* Opens the sockets: their number or an error. All of a "*:0" get the port that the first was given. */
+static int open_sockets(const tr_tcp_listen_options *options, tri_fd *fds)
+{
+    tr_address addresses[SOCKETS_MAX], address;
+    const char *list = options->addresses ? options->addresses : "";
+    uint32_t count = 0;
+    bool second = false, is_second;
+    int got, missing = 0;
+
+    while (is_second = second, (got = next_address(&list, &second, &address)) > 0) {
+        if (is_second && address.port == 0 && count)
+            address.port = tri_socket_local(fds[count - 1]).port;
+        if (seen_before(&address, addresses, count))
+            continue;
+        tri_fd fd = count == SOCKETS_MAX
+            ? TR_ELIMIT
+            : tri_socket_listen(&address, options->backlog ? options->backlog : BACKLOG, options->reuse_port);
+        if (fd == TR_EADDRNOTAVAIL || (fd == TR_EAFNOSUPPORT && (second || is_second))) {
+            missing = complain("", &address, fd);
+            continue;
+        }
+        if (fd < 0) {
+            close_all(fds, count);
+            return complain("", &address, fd);
+        }
+        addresses[count] = address;
+        fds[count++] = fd;
+    }
+    if (got < 0 || count == 0) {
+        close_all(fds, count);
+        return missing ? missing : complain(options->addresses ? options->addresses : "(no address)", NULL, TR_EINVAL);
+    }
+    return (int)count;
+}
+
+int tr_tcp_listen_(tr_self *self, tr_ref *listener, const tr_tcp_listen_options *options)
+{
+    tri_fd fds[SOCKETS_MAX];
+    struct tri_tcp_settings *settings;
+    struct tri_slot *slot = NULL;
+
+    tri_check_self(self, "tr_tcp_listen");
+    if (listener)
+        *listener = TR_NOBODY;
+    int error = tri_tcp_settings_make(&options->tcp, &settings);
+    if (error)
+        return complain(options->addresses, NULL, error);
+    int count = open_sockets(options, fds);
+    if (count > 0)
+        slot = tri_spawn_prepare(self, &listener_actor.actor, NULL, self->worker->index, &error);
+    if (slot && !tri_ward_add(self->slot, tri_slot_ref(slot))) {
+        tri_spawn_cancel(self, slot);
+        slot = NULL;
+        error = TR_ENOMEM;
+    }
+    if (!slot) {
+        close_all(fds, count > 0 ? (uint32_t)count : 0);
+        tri_tcp_settings_unref(settings);
+        return count < 0 ? count : complain(options->addresses, NULL, error);
+    }
+    struct listener *me = slot->state;
+    for (int i = 0; i < count; i++)
+        me->sockets[i].end.fd = fds[i];
+    me->count = (uint32_t)count;
+    me->settings = settings;
+    me->stay = options->stay;
+    me->next_home = self->worker->index;
+    me->owner = (struct tri_owner){ self->me, self->slot->incarnation };
+    tr_ref ref = tri_spawn_finish(self, slot);
+    if (listener)
+        *listener = ref;
+    return 0;
+}

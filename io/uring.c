@@ -1,0 +1,506 @@
+/*
+ * The io_uring backend.
+ *
+ * One ring per worker, used by that worker alone (SINGLE_ISSUER, DEFER_TASKRUN where the kernel has them). Submissions
+ * are only noted in the ring; they go to the kernel with the next poll, all at once. Receiving and accepting are
+ * multishot; received bytes come in buffers that were given to the kernel beforehand (a buffer ring). A payload that is
+ * small is copied out and its buffer given back; a larger one takes its buffer along and a new one takes its place. So
+ * what an actor holds never starves the others.
+ *
+ * The low bits of user_data say what a completion is of; above them is the operation's address (aligned to 64).
+ */
+#include "io/port.h"
+#include "mailbox/error.h"
+#include "mailbox/panic.h"
+#include "sched/log.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    ENTRIES = 512,        /* submissions noted before they must go to the kernel */
+    COMPLETIONS = 4096,
+    BUFFERS = 256,        /* in the buffer ring; a power of two */
+    GROUP = 0,
+    REAPED = 256,         /* completions handled in one poll */
+    STARVED_NS = 10000000, /* without memory for buffers: tried again so much later */
+};
+
+enum tag { TAG_OPERATION, TAG_WAKE, TAG_NONE, TAGS = 63 };
+
+struct uring {
+    struct tri_io_port io;
+    struct io_uring ring;
+    struct io_uring_buf_ring *buffer_ring;
+    tr_buf *buffers[BUFFERS]; /* given to the kernel, by number; NULL: there was no memory for this one */
+    unsigned missing;         /* how many are NULL */
+    unsigned added;           /* given to the ring, not yet shown to the kernel */
+    struct tri_op *starved;   /* receives that found no buffer, linked by msg.next_ */
+    int wake_fd;
+    bool wake_armed;
+};
+
+static struct uring *uring_of(struct tri_io_port *port)
+{
+    return (struct uring *)port;
+}
+
+static uint64_t user_data(const struct tri_op *op)
+{
+    return (uint64_t)(uintptr_t)op | TAG_OPERATION;
+}
+
+static struct io_uring_sqe *get_entry(struct uring *u)
+{
+    struct io_uring_sqe *entry = io_uring_get_sqe(&u->ring);
+    while (!entry) { /* full: the kernel takes them now */
+        io_uring_submit(&u->ring);
+        entry = io_uring_get_sqe(&u->ring);
+    }
+    return entry;
+}
+
+/* ---- buffers ----------------------------------------------------------------------------------------------------- */
+
+static void give_buffer(struct uring *u, unsigned number)
+{
+    io_uring_buf_ring_add(u->buffer_ring, tri_buf_room(u->buffers[number]), TRI_RECEIVE_ROOM, (unsigned short)number,
+        BUFFERS - 1, (int)u->added++);
+}
+
+static void show_buffers(struct uring *u)
+{
+    if (u->added)
+        io_uring_buf_ring_advance(u->buffer_ring, (int)u->added);
+    u->added = 0;
+}
+
+static bool make_buffer(struct uring *u, unsigned number)
+{
+    u->buffers[number] = tri_buf_receive(TRI_RECEIVE_ROOM);
+    if (u->buffers[number])
+        give_buffer(u, number);
+    return u->buffers[number];
+}
+
+/* Fills the places for which there was no memory. */
+static void make_missing(struct uring *u)
+{
+    for (unsigned i = 0; i < BUFFERS && u->missing; i++)
+        if (!u->buffers[i]) {
+            if (!make_buffer(u, i))
+                return;
+            u->missing--;
+        }
+}
+
+/* ---- submitting -------------------------------------------------------------------------------------------------- */
+
+static struct tri_endpoint *endpoint_of(struct tri_op *read)
+{
+    return tri_container_of(read, struct tri_endpoint, read);
+}
+
+static void note_receive(struct uring *u, struct tri_op *op)
+{
+    struct io_uring_sqe *entry = get_entry(u);
+    io_uring_prep_recv_multishot(entry, endpoint_of(op)->fd, NULL, 0, 0);
+    entry->flags |= IOSQE_BUFFER_SELECT;
+    entry->buf_group = GROUP;
+    io_uring_sqe_set_data64(entry, user_data(op));
+}
+
+static void note_accept(struct uring *u, struct tri_op *op)
+{
+    struct io_uring_sqe *entry = get_entry(u);
+    io_uring_prep_multishot_accept(entry, endpoint_of(op)->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    io_uring_sqe_set_data64(entry, user_data(op));
+}
+
+static void note_send(struct uring *u, struct tri_endpoint *endpoint, struct tri_send *send)
+{
+    struct io_uring_sqe *entry = get_entry(u);
+    if (send->count == 1) {
+        io_uring_prep_send(entry, endpoint->fd, send->pieces[0].iov_base, send->pieces[0].iov_len,
+            MSG_NOSIGNAL | MSG_WAITALL);
+    } else {
+        send->header = (struct msghdr){ .msg_iov = send->pieces, .msg_iovlen = send->count };
+        io_uring_prep_sendmsg(entry, endpoint->fd, &send->header, MSG_NOSIGNAL | MSG_WAITALL);
+    }
+    io_uring_sqe_set_data64(entry, user_data(&send->op));
+}
+
+static void note_connect(struct uring *u, struct tri_endpoint *endpoint, struct tri_connect *op)
+{
+    struct io_uring_sqe *entry = get_entry(u);
+    io_uring_prep_connect(entry, endpoint->fd, (struct sockaddr *)&op->address, op->length);
+    io_uring_sqe_set_data64(entry, user_data(&op->op));
+}
+
+static void submit(struct tri_io_port *port, struct tri_endpoint *endpoint, struct tri_op *op)
+{
+    struct uring *u = uring_of(port);
+    switch ((enum tri_op_kind)op->kind) {
+    case TRI_OP_RECEIVE: note_receive(u, op); return;
+    case TRI_OP_ACCEPT: note_accept(u, op); return;
+    case TRI_OP_SEND: note_send(u, endpoint, (struct tri_send *)op); return;
+    case TRI_OP_CONNECT: note_connect(u, endpoint, (struct tri_connect *)op); return;
+    }
+}
+
+static void unstarve(struct uring *u, struct tri_op *op)
+{
+    struct tri_op **at = &u->starved;
+    while (*at != op)
+        at = (struct tri_op **)&(*at)->msg.next_;
+    *at = (struct tri_op *)(void *)op->msg.next_;
+    op->flags &= (uint8_t)~TRI_OP_STARVED;
+}
+
+static void cancel(struct tri_io_port *port, struct tri_endpoint *endpoint, struct tri_op *op)
+{
+    struct uring *u = uring_of(port);
+    (void)endpoint;
+    if (op->flags & TRI_OP_STARVED) { /* the kernel does not have it */
+        unstarve(u, op);
+        tri_op_complete(op, TR_ECANCELED);
+        return;
+    }
+    struct io_uring_sqe *entry = get_entry(u);
+    io_uring_prep_cancel64(entry, user_data(op), 0);
+    entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    io_uring_sqe_set_data64(entry, TAG_NONE);
+}
+
+static int attach(struct tri_io_port *port, struct tri_endpoint *endpoint)
+{
+    (void)endpoint;
+    port->attached++;
+    return 0;
+}
+
+static void detach(struct tri_io_port *port, struct tri_endpoint *endpoint, bool close)
+{
+    struct uring *u = uring_of(port);
+    if (close) {
+        struct io_uring_sqe *entry = get_entry(u);
+        io_uring_prep_close(entry, endpoint->fd);
+        entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+        io_uring_sqe_set_data64(entry, TAG_NONE);
+    }
+    endpoint->fd = TRI_NO_FD;
+    port->attached--;
+}
+
+static void arm_wake(struct uring *u)
+{
+    struct io_uring_sqe *entry = get_entry(u);
+    io_uring_prep_poll_multishot(entry, u->wake_fd, POLLIN); /* the counter is never read, each write to it is an edge */
+    io_uring_sqe_set_data64(entry, TAG_WAKE);
+    u->wake_armed = true;
+}
+
+/* ---- completions ------------------------------------------------------------------------------------------------- */
+
+static void take_payload(struct uring *u, struct tri_op *op, unsigned number, size_t length)
+{
+    tr_buf *from = u->buffers[number], *buf = tri_receive_trim(from, length);
+    if (buf == from) {
+        if (!make_buffer(u, number))
+            u->missing++;
+    } else {
+        give_buffer(u, number);
+    }
+    tri_op_received(op, buf);
+}
+
+static void starve(struct uring *u, struct tri_op *op)
+{
+    if (op->flags & TRI_OP_CANCELED) {
+        tri_op_complete(op, TR_ECANCELED);
+        return;
+    }
+    op->flags |= TRI_OP_STARVED;
+    op->msg.next_ = (tr_msg *)(void *)u->starved;
+    u->starved = op;
+}
+
+static void received(struct uring *u, struct tri_op *op, int result, unsigned flags)
+{
+    bool more = flags & IORING_CQE_F_MORE;
+    if (flags & IORING_CQE_F_BUFFER) {
+        unsigned number = flags >> IORING_CQE_BUFFER_SHIFT;
+        if (result > 0)
+            take_payload(u, op, number, (size_t)result);
+        else
+            give_buffer(u, number);
+    }
+    if (more)
+        return;
+    if (result == -ENOBUFS)
+        starve(u, op);
+    else if (result <= 0)
+        tri_op_complete(op, result ? tri_error_from_errno(-result) : 0);
+    else if (op->flags & TRI_OP_CANCELED)
+        tri_op_complete(op, TR_ECANCELED);
+    else
+        note_receive(u, op); /* the kernel ended the series for reasons of its own */
+}
+
+static void accepted(struct uring *u, struct tri_op *op, int result, unsigned flags)
+{
+    if (result >= 0)
+        tri_op_accepted(op, result);
+    if (flags & IORING_CQE_F_MORE)
+        return;
+    if (result < 0)
+        tri_op_complete(op, tri_error_from_errno(-result));
+    else if (op->flags & TRI_OP_CANCELED)
+        tri_op_complete(op, TR_ECANCELED);
+    else
+        note_accept(u, op);
+}
+
+static void completed(struct uring *u, const struct io_uring_cqe *entry)
+{
+    uint64_t data = entry->user_data;
+    if ((data & TAGS) == TAG_WAKE && !(entry->flags & IORING_CQE_F_MORE))
+        u->wake_armed = false;
+    if ((data & TAGS) != TAG_OPERATION)
+        return;
+    struct tri_op *op = (struct tri_op *)(uintptr_t)data;
+    switch ((enum tri_op_kind)op->kind) {
+    case TRI_OP_RECEIVE: received(u, op, entry->res, entry->flags); return;
+    case TRI_OP_ACCEPT: accepted(u, op, entry->res, entry->flags); return;
+    case TRI_OP_SEND:
+    case TRI_OP_CONNECT:
+        tri_op_complete(op, entry->res < 0 ? tri_error_from_errno(-entry->res) : entry->res);
+        return;
+    }
+}
+
+static void reap(struct uring *u)
+{
+    struct io_uring_cqe *entry;
+    unsigned head, count = 0;
+    io_uring_for_each_cqe(&u->ring, head, entry) {
+        completed(u, entry);
+        if (++count == REAPED)
+            break;
+    }
+    io_uring_cq_advance(&u->ring, count);
+}
+
+/* Receives that found no buffer are tried again when there are some. */
+static void feed_starved(struct uring *u)
+{
+    if (!u->starved || u->missing == BUFFERS)
+        return;
+    struct tri_op *op = u->starved, *next;
+    u->starved = NULL;
+    for (; op; op = next) {
+        next = (struct tri_op *)(void *)op->msg.next_;
+        op->flags &= (uint8_t)~TRI_OP_STARVED;
+        note_receive(u, op);
+    }
+}
+
+/* ---- the port ---------------------------------------------------------------------------------------------------- */
+
+static bool has_work(struct tri_port *port)
+{
+    const struct uring *u = (const struct uring *)port;
+    return u->starved || io_uring_sq_ready(&u->ring) || io_uring_cq_ready(&u->ring) ||
+        IO_URING_READ_ONCE(*u->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+static void enter(struct uring *u, int64_t deadline)
+{
+    struct io_uring_cqe *entry;
+    if (deadline == TRI_NO_WAIT || io_uring_cq_ready(&u->ring)) {
+        if (has_work(&u->io.port))
+            io_uring_submit_and_get_events(&u->ring);
+        return;
+    }
+    if (u->missing) { /* there may be memory again */
+        int64_t soon = tri_clock_now(u->io.worker->sched->config.clock) + STARVED_NS;
+        deadline = deadline < soon ? deadline : soon;
+    }
+    if (deadline == INT64_MAX) {
+        io_uring_submit_and_wait(&u->ring, 1);
+        return;
+    }
+    int64_t left = deadline - tri_clock_now(u->io.worker->sched->config.clock);
+    struct __kernel_timespec limit = { left > 0 ? left / 1000000000 : 0, left > 0 ? left % 1000000000 : 0 };
+    io_uring_submit_and_wait_timeout(&u->ring, &entry, 1, &limit, NULL);
+}
+
+static void poll_ring(struct tri_port *port, int64_t deadline)
+{
+    struct uring *u = (struct uring *)port;
+    if (u->missing)
+        make_missing(u);
+    show_buffers(u);
+    feed_starved(u);
+    if (!u->wake_armed)
+        arm_wake(u);
+    enter(u, tri_port_limit(&u->io, deadline));
+    reap(u);
+    show_buffers(u);
+    tri_port_feed(&u->io);
+}
+
+static void wake(struct tri_port *port)
+{
+    uint64_t one = 1;
+    ssize_t done = write(((struct uring *)port)->wake_fd, &one, sizeof one);
+    (void)done; /* a full counter wakes as well */
+}
+
+static void free_buffers(struct uring *u)
+{
+    for (unsigned i = 0; i < BUFFERS; i++)
+        tr_buf_unref(u->buffers[i]);
+    tri_memory_put(u->buffer_ring);
+}
+
+static void close_port(struct tri_port *port)
+{
+    struct uring *u = (struct uring *)port;
+    tri_assert(u->io.in_flight == 0 && u->io.attached == 0);
+    io_uring_submit(&u->ring); /* closes that are only noted */
+    io_uring_queue_exit(&u->ring);
+    free_buffers(u);
+    close(u->wake_fd);
+    tri_memory_put(u);
+}
+
+static const struct tri_io_port_class uring_class = {
+    .base = { .name = "uring", .poll = poll_ring, .wake = wake, .has_work = has_work, .close = close_port },
+    .attach = attach,
+    .detach = detach,
+    .submit = submit,
+    .cancel = cancel,
+};
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+/* Tries the best set-up first: the newer flags are unknown to older kernels. */
+static int open_ring(struct io_uring *ring, unsigned entries, unsigned completions)
+{
+    static const unsigned flags[] = {
+        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG, /* 6.1 */
+        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,  /* 6.0 */
+        IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,                               /* 5.19 */
+    };
+    int error = -EINVAL;
+    for (unsigned i = 0; i < sizeof flags / sizeof flags[0] && error == -EINVAL; i++) {
+        struct io_uring_params params = { .flags = flags[i] | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP |
+                IORING_SETUP_SUBMIT_ALL,
+            .cq_entries = completions };
+        error = io_uring_queue_init_params(entries, ring, &params);
+    }
+    if (error)
+        return error;
+    unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP;
+    if ((ring->features & needed) == needed)
+        return 0;
+    io_uring_queue_exit(ring);
+    return -ENOSYS;
+}
+
+static struct io_uring_buf_ring *open_buffer_ring(struct io_uring *ring, unsigned entries, int *error)
+{
+    size_t size = entries * sizeof(struct io_uring_buf);
+    /* The kernel wants it on a page of its own; what tri_memory_get gives is aligned to 64. */
+    char *memory = tri_memory_get_pages(size);
+    if (!memory) {
+        *error = -ENOMEM;
+        return NULL;
+    }
+    memset(memory, 0, size);
+    struct io_uring_buf_reg registration = {
+        .ring_addr = (uint64_t)(uintptr_t)memory, .ring_entries = entries, .bgid = GROUP };
+    *error = io_uring_register_buf_ring(ring, &registration, 0);
+    if (!*error)
+        return (struct io_uring_buf_ring *)(void *)memory;
+    tri_memory_put(memory);
+    return NULL;
+}
+
+int tri_uring_open(struct tri_worker *worker, void *arg, struct tri_port **port)
+{
+    int error = -ENOMEM;
+    struct uring *u = tri_memory_get_zeroed(sizeof *u);
+    (void)arg;
+    if (!u)
+        return TR_ENOMEM;
+    u->io.port.class = &uring_class.base;
+    u->io.worker = worker;
+    u->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    error = u->wake_fd < 0 ? -errno : open_ring(&u->ring, ENTRIES, COMPLETIONS);
+    if (!error) {
+        u->buffer_ring = open_buffer_ring(&u->ring, BUFFERS, &error);
+        if (error)
+            io_uring_queue_exit(&u->ring);
+    }
+    if (error) {
+        tri_log(TR_LOG_ERROR, "port uring of worker %u: %s", worker->index, strerror(-error));
+        if (u->wake_fd >= 0)
+            close(u->wake_fd);
+        tri_memory_put(u);
+        return tri_error_from_errno(-error);
+    }
+    io_uring_register_ring_fd(&u->ring); /* an optimisation; if it cannot be, so be it */
+    u->missing = BUFFERS;
+    make_missing(u);
+    show_buffers(u);
+    *port = &u->io.port;
+    return 0;
+}
+
+/* Whether a multishot receive with provided buffers works, which came last of what is needed (6.0). */
+static int check_receive(struct io_uring *ring, struct io_uring_buf_ring *buffers, const int *pair)
+{
+    char byte = 1;
+    struct io_uring_cqe *entry;
+    struct __kernel_timespec limit = { 1, 0 };
+
+    io_uring_buf_ring_add(buffers, &byte, 1, 0, 7, 0);
+    io_uring_buf_ring_advance(buffers, 1);
+    struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+    io_uring_prep_recv_multishot(sqe, pair[0], NULL, 0, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = GROUP;
+    if (write(pair[1], "x", 1) != 1)
+        return -errno;
+    int error = io_uring_submit_and_wait_timeout(ring, &entry, 1, &limit, NULL);
+    if (error < 0)
+        return error;
+    error = entry->res == 1 && entry->flags & IORING_CQE_F_MORE ? 0 : entry->res < 0 ? entry->res : -ENOSYS;
+    io_uring_cqe_seen(ring, entry);
+    return error;
+}
+
+int tri_uring_check(void)
+{
+    struct io_uring ring;
+    int pair[2], error = open_ring(&ring, 8, 16);
+    if (error)
+        return tri_error_from_errno(-error);
+    struct io_uring_buf_ring *buffers = open_buffer_ring(&ring, 8, &error);
+    if (buffers && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
+        error = check_receive(&ring, buffers, pair);
+        close(pair[0]);
+        close(pair[1]);
+    } else if (buffers) {
+        error = -errno;
+    }
+    io_uring_queue_exit(&ring);
+    tri_memory_put(buffers);
+    return error ? tri_error_from_errno(-error) : 0;
+}
