@@ -1,0 +1,2 @@
+#define CRITERION_TSAN_RUNNER
+#include "criterion_tsan.h"
