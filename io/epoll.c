@@ -25,7 +25,7 @@ enum {
 };
 
 /* tri_endpoint.ready */
-enum { READABLE = 1, WRITABLE = 2, HUNG_UP = 4 };
+enum { READABLE = 1, WRITABLE = 2, HUNG_UP = 4, BULKY = 8 /* the last receive filled its buffer */ };
 
 struct epoll {
     struct tri_io_port io;
@@ -75,11 +75,11 @@ static void unlist(struct epoll *e, struct tri_endpoint *endpoint)
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-/* Fills the places of the buffers that were taken along; answers how many there are. */
-static int fill_buffers(struct epoll *e, struct iovec *pieces)
+/* Fills the first `wanted` places, where buffers were taken along; answers how many there are. */
+static int fill_buffers(struct epoll *e, int wanted, struct iovec *pieces)
 {
     int count = 0;
-    for (; count < PIECES; count++) {
+    for (; count < wanted; count++) {
         if (!e->buffers[count])
             e->buffers[count] = tri_buf_receive(TRI_RECEIVE_ROOM);
         if (!e->buffers[count])
@@ -110,20 +110,23 @@ static void take_bytes(struct epoll *e, struct tri_op *op, size_t bytes)
 static void receive(struct epoll *e, struct tri_endpoint *endpoint)
 {
     struct iovec pieces[PIECES];
-    int count = fill_buffers(e, pieces);
+    int count = fill_buffers(e, endpoint->ready & BULKY ? PIECES : 1, pieces);
     if (count == 0) { /* no memory: later */
         e->starved = true;
         list(e, endpoint);
         return;
     }
     struct msghdr header = { .msg_iov = pieces, .msg_iovlen = (size_t)count };
-    ssize_t got = recvmsg(endpoint->fd, &header, 0);
+    ssize_t got = count == 1 ? recv(endpoint->fd, pieces->iov_base, pieces->iov_len, 0)
+                             : recvmsg(endpoint->fd, &header, 0);
     if (got > 0) {
+        bool filled = (size_t)got == (size_t)count * TRI_RECEIVE_ROOM;
+        endpoint->ready = (uint8_t)((endpoint->ready & ~BULKY) | ((size_t)got >= TRI_RECEIVE_ROOM ? BULKY : 0));
         /* A short read has emptied the socket; what comes later is a new edge. The end of the stream is none. */
-        if ((size_t)got < (size_t)count * TRI_RECEIVE_ROOM && !(endpoint->ready & HUNG_UP))
-            endpoint->ready &= (uint8_t)~READABLE;
-        else
+        if (filled || endpoint->ready & HUNG_UP)
             list(e, endpoint);
+        else
+            endpoint->ready &= (uint8_t)~READABLE;
         take_bytes(e, &endpoint->read, (size_t)got);
     } else if (got == 0) {
         tri_op_complete(&endpoint->read, 0);
@@ -202,7 +205,9 @@ static void send_some(struct tri_endpoint *endpoint)
 {
     struct tri_send *send = (struct tri_send *)endpoint->write;
     for (;;) {
-        ssize_t sent = sendmsg(endpoint->fd, &send->header, MSG_NOSIGNAL);
+        const struct iovec *piece = send->header.msg_iov;
+        ssize_t sent = send->header.msg_iovlen == 1 ? sendto(endpoint->fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL, NULL, 0)
+                                                    : sendmsg(endpoint->fd, &send->header, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && errno == EAGAIN) {
