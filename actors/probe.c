@@ -113,6 +113,11 @@ tr_probe *tr_probe_open(tr_system *handle)
     return probe;
 }
 
+tr_ref tr_probe_ref(const tr_probe *probe)
+{
+    return probe->ref;
+}
+
 static void let_go(tr_probe *probe)
 {
     tr_msg *m = probe->current;

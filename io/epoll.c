@@ -107,10 +107,21 @@ static void take_bytes(struct epoll *e, struct tri_op *op, size_t bytes)
     }
 }
 
+/* How many buffers to offer: one, until a stream has filled one, then as many as it may take. */
+static int wanted_buffers(const struct tri_endpoint *endpoint)
+{
+    int32_t limit = endpoint->read.result;
+    if (!(endpoint->ready & BULKY))
+        return 1;
+    return limit == 0 || limit >= PIECES * TRI_RECEIVE_ROOM ? PIECES : limit / TRI_RECEIVE_ROOM + 1;
+}
+
 static void receive(struct epoll *e, struct tri_endpoint *endpoint)
 {
     struct iovec pieces[PIECES];
-    int count = fill_buffers(e, endpoint->ready & BULKY ? PIECES : 1, pieces);
+    struct tri_op *op = &endpoint->read;
+    int32_t limit = op->result;
+    int count = fill_buffers(e, wanted_buffers(endpoint), pieces);
     if (count == 0) { /* no memory: later */
         e->starved = true;
         list(e, endpoint);
@@ -123,19 +134,21 @@ static void receive(struct epoll *e, struct tri_endpoint *endpoint)
         bool filled = (size_t)got == (size_t)count * TRI_RECEIVE_ROOM;
         endpoint->ready = (uint8_t)((endpoint->ready & ~BULKY) | ((size_t)got >= TRI_RECEIVE_ROOM ? BULKY : 0));
         /* A short read has emptied the socket; what comes later is a new edge. The end of the stream is none. */
-        if (filled || endpoint->ready & HUNG_UP)
-            list(e, endpoint);
-        else
+        if (!filled && !(endpoint->ready & HUNG_UP))
             endpoint->ready &= (uint8_t)~READABLE;
-        take_bytes(e, &endpoint->read, (size_t)got);
+        take_bytes(e, op, (size_t)got);
+        if (limit)
+            tri_op_complete(op, (int32_t)got);
+        else if (endpoint->ready & READABLE)
+            list(e, endpoint);
     } else if (got == 0) {
-        tri_op_complete(&endpoint->read, 0);
+        tri_op_complete(op, 0);
     } else if (errno == EAGAIN) {
         endpoint->ready &= (uint8_t)~READABLE;
     } else if (errno == EINTR) {
         list(e, endpoint);
     } else {
-        tri_op_complete(&endpoint->read, tri_error_from_errno(errno));
+        tri_op_complete(op, tri_error_from_errno(errno));
     }
 }
 

@@ -8,12 +8,12 @@ const tr_type tri_op_type = { .name = "operation" };
 
 /* ---- the transport's side ---------------------------------------------------------------------------------------- */
 
-void tri_op_submit(tr_self *self, struct tri_endpoint *endpoint, struct tri_op *op, enum tri_op_kind kind)
+void tri_op_submit(tr_self *self, struct tri_endpoint *endpoint, struct tri_op *op, enum tri_op_kind kind, uint32_t once)
 {
     struct tri_io_port *port = tri_io_port(self->worker);
     tri_assert(op->state == TRI_OP_IDLE && self->slot->run.home == self->worker->index);
     op->msg.from.bits = (uint64_t)(uintptr_t)self->slot;
-    op->result = 0;
+    op->result = once < INT32_MAX ? (int32_t)once : INT32_MAX;
     op->kind = (uint8_t)kind;
     op->state = TRI_OP_IN_FLIGHT;
     op->flags = 0;

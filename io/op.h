@@ -9,6 +9,7 @@
  *     IDLE → submit → IN_FLIGHT → complete → DONE (its message is queued) → taken by the handler → IDLE
  *
  * Receiving and accepting go on by themselves: they complete again and again, and only the last completion is terminal.
+ * (A receive can also be limited to one arrival, which is then terminal.)
  * While the message is queued, what arrives is added to it. A port may complete an operation before submit returns.
  *
  * A transport is pinned to its home, whose port holds its operations: submit, cancel, complete and handle all happen on
@@ -29,7 +30,9 @@ enum tri_op_state { TRI_OP_IDLE, TRI_OP_IN_FLIGHT, TRI_OP_DONE };
 enum {
     TRI_OP_QUEUED = 1 << 0,   /* its message is in the mailbox */
     TRI_OP_CANCELED = 1 << 1, /* cancel was called */
-    TRI_OP_STARVED = 1 << 2,  /* the port's: waits for a buffer */
+    TRI_OP_STARVED = 1 << 2,   /* the port's: waits for a buffer; */
+    TRI_OP_CANCELING = 1 << 3, /* the answer to its cancel is awaited; */
+    TRI_OP_ENDED = 1 << 4,     /* meanwhile it has ended */
 };
 
 enum { TRI_ACCEPT_MAX = 60, TRI_SEND_PIECES = 64, TRI_SEND_BYTES = 1 << 20 };
@@ -41,7 +44,8 @@ struct tri_accepted {
 
 struct tri_op {
     tr_msg msg;     /* first; while the operation is not idle, msg.from.bits is its transport's slot */
-    int32_t result; /* of a terminal completion: a count, 0 for the end of a stream, or an error */
+    int32_t result; /* of a terminal completion: a count, 0 for the end of a stream, or an error. Before, of a RECEIVE: to
+                     * complete after one arrival of at most so many bytes; 0: to go on */
     uint8_t kind, state, flags;
     union {
         tr_buf *received;              /* RECEIVE: what has arrived and the transport has not taken; it is charged
@@ -92,8 +96,9 @@ static inline struct tri_slot *tri_op_slot(const struct tri_op *op)
     return (struct tri_slot *)(uintptr_t)op->msg.from.bits;
 }
 
-/* Gives an idle operation to the port of the running worker. In the transport's turn. */
-void tri_op_submit(tr_self *self, struct tri_endpoint *endpoint, struct tri_op *op, enum tri_op_kind kind);
+/* Gives an idle operation to the port of the running worker. `once` is for a RECEIVE, see tri_op.result. In the transport's
+ * turn. */
+void tri_op_submit(tr_self *self, struct tri_endpoint *endpoint, struct tri_op *op, enum tri_op_kind kind, uint32_t once);
 
 /* What a completion says; if it is terminal, the operation can then be submitted again or freed. In the handler of its
  * message, first thing. What has arrived stays in the operation until the transport takes it from there. */

@@ -158,7 +158,7 @@ static struct tri_slot *make_own(tr_self *self, tri_fd fd, struct tri_tcp_settin
     }
     tcp->owner = self->me;
     tcp->end.spare = self->slot->incarnation;
-    tcp->flags = TRI_TCP_WARD;
+    tcp->flags |= TRI_TCP_WARD;
     return slot;
 }
 
@@ -240,6 +240,10 @@ static int command(tr_self *self, tr_ref connection, const tri_tcp_command *body
     m->from = self->me;
     m->flags_ = TRI_MSG_EXEMPT;
     *(tri_tcp_command *)tri_msg_body(m) = *body;
+    if (body->verb == TRI_TCP_OWN) {
+        m->type = &tri_tcp_own_type.type;
+        m->flags_ |= TRI_MSG_RUNTIME;
+    }
     return tri_deliver(self, connection, m);
 }
 

@@ -96,7 +96,11 @@ enum {
     TRI_TCP_FULL = 1 << 16,      /* the owner was told that it is not writable */
     TRI_TCP_CLOSED = 1 << 17,    /* the descriptor is gone; the owner is about to be told */
     TRI_TCP_DEAF = 1 << 18,      /* nobody is to be told of the end any more */
+    TRI_TCP_IN_STEPS = 1 << 19,  /* a receive is limited to one arrival */
+    TRI_TCP_ORPHANED = 1 << 20,  /* the owner seems to be gone */
 };
+
+#define TRI_TCP_CLOSE_NS TR_SECONDS(30)
 
 enum { TRI_TCP_WRITE_LIMIT = 1 << 30 }; /* bytes in one write; and of write_max */
 
@@ -114,6 +118,9 @@ struct tri_tcp {
 _Static_assert(sizeof(struct tri_tcp) == 128, "a connection's state is two cache lines");
 
 extern const struct tri_actor tri_tcp_actor;
+
+/* TRI_TCP_OWN as it is sent: if there is no connection any more, the new owner is told so. */
+extern const struct tri_runtime_type tri_tcp_own_type;
 
 /* A connection's slot, prepared to be spawned on worker `home`. It owns the descriptor and a reference to the settings
  * from then on; on failure (NULL, *error) they stay the caller's. */

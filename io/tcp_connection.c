@@ -48,6 +48,7 @@ TR_DEFINE(tri_tcp_write, .drop = drop_write);
 TR_DEFINE(tr_tcp_detached, .drop = drop_detached);
 
 static int finish(tr_self *self, struct tri_tcp *me);
+static int begin_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, int64_t write_ns);
 static int go_on(tr_self *self, struct tri_tcp *me);
 
 /* ---- settings ---------------------------------------------------------------------------------------------------- */
@@ -307,11 +308,24 @@ static int fail(tr_self *self, struct tri_tcp *me, int reason)
     return end_it(self, me, reason);
 }
 
-/* The owner is gone: nobody is told. */
+/* The owner is gone. What it sent last is handled before anything follows from that. */
+static void note_owner_gone(tr_self *self, struct tri_tcp *me)
+{
+    me->flags |= TRI_TCP_ORPHANED;
+    self->slot->flags |= TRI_SLOT_SETTLE;
+}
+
+/* Nobody is told any more. What the owner has closed is closed in order, as long as it makes progress. */
 static int orphaned(tr_self *self, struct tri_tcp *me)
 {
+    me->flags &= ~(uint32_t)TRI_TCP_ORPHANED;
+    if (me->flags & TRI_TCP_OFFERED || !tri_owner_ended(me->owner, me->end.spare))
+        return TR_CONTINUE;
     me->flags |= TRI_TCP_DEAF;
-    return fail(self, me, TR_EOWNER);
+    if (!(me->flags & TRI_TCP_CLOSING))
+        return fail(self, me, TR_EOWNER);
+    int64_t write_ns = me->settings->write_ns;
+    return begin_timeouts(self, me, me->settings->idle_ns, write_ns ? write_ns : TRI_TCP_CLOSE_NS);
 }
 
 /* Closing or detaching: ends when the last byte has left and the read is home. */
@@ -344,7 +358,7 @@ static int go_on(tr_self *self, struct tri_tcp *me)
     if (!(me->flags & TRI_TCP_UNHANDLED) && window > 0) {
         if (me->end.read.received) {
             if (deliver(self, me) == TR_EDOWN)
-                return orphaned(self, me);
+                note_owner_gone(self, me);
         } else if (me->flags & TRI_TCP_LOST) {
             return fail(self, me, me->reason);
         } else if (me->flags & TRI_TCP_EOF && !(me->flags & TRI_TCP_EOF_TOLD)) {
@@ -353,12 +367,25 @@ static int go_on(tr_self *self, struct tri_tcp *me)
     }
     if (me->flags & (TRI_TCP_EOF | TRI_TCP_LOST))
         return TR_CONTINUE;
-    bool used_up = window == 0 || tri_window_stall(self->slot, window);
-    if (used_up)
+    uint32_t held = (uint32_t)tri_window_held(ck_pr_load_64(&self->slot->window));
+    if (window == 0 || tri_window_stall(self->slot, window)) {
+        me->flags |= TRI_TCP_IN_STEPS; /* by the time it reads again much may be waiting */
         tri_op_cancel(self, &me->end, &me->end.read);
-    else if (me->end.read.state == TRI_OP_IDLE)
-        tri_op_submit(self, &me->end, &me->end.read, TRI_OP_RECEIVE);
+    } else if (me->end.read.state == TRI_OP_IDLE) {
+        tri_op_submit(self, &me->end, &me->end.read, TRI_OP_RECEIVE, me->flags & TRI_TCP_IN_STEPS ? window - held : 0);
+    }
     return TR_CONTINUE;
+}
+
+/* A stream that fills buffers, or may, is received in steps, each within the window; one that does not, by one operation
+ * that goes on by itself. */
+static void choose_steps(struct tri_tcp *me)
+{
+    const tr_buf *received = me->end.read.received;
+    if (received && received->length < TRI_RECEIVE_ROOM)
+        me->flags &= ~(uint32_t)TRI_TCP_IN_STEPS;
+    else if (received)
+        me->flags |= TRI_TCP_IN_STEPS;
 }
 
 static int on_receive(tr_self *self, struct tri_tcp *me)
@@ -369,11 +396,12 @@ static int on_receive(tr_self *self, struct tri_tcp *me)
     if (me->flags & TRI_TCP_ENDING)
         return finish(self, me);
     note_activity(self, me);
+    choose_steps(me);
     if (done.terminal && me->flags & (TRI_TCP_CLOSING | TRI_TCP_DETACHING))
         return end_when_flushed(self, me);
     if (done.terminal && done.result == 0) {
         me->flags |= TRI_TCP_EOF;
-    } else if (done.terminal && done.result != TR_ECANCELED) {
+    } else if (done.terminal && done.result < 0 && done.result != TR_ECANCELED) {
         me->flags |= TRI_TCP_LOST;
         me->reason = (int16_t)done.result;
     }
@@ -478,7 +506,7 @@ static int send_some(tr_self *self, struct tri_tcp *me)
     memset(send, 0, sizeof *send);
     send->tag = tag;
     send->count = gather(me, send);
-    tri_op_submit(self, &me->end, &send->op, TRI_OP_SEND);
+    tri_op_submit(self, &me->end, &send->op, TRI_OP_SEND, 0);
     return TR_CONTINUE;
 }
 
@@ -555,6 +583,8 @@ static int on_write(tr_self *self, struct tri_tcp *me, const tr_msg *m)
 static int connection_settle(tr_self *self, void *state)
 {
     struct tri_tcp *me = state;
+    if (me->flags & TRI_TCP_ORPHANED && orphaned(self, me) == TR_STOP)
+        return TR_STOP;
     int answer = send_some(self, me);
     if (answer == TR_CONTINUE)
         check_marks(self, me);
@@ -564,7 +594,7 @@ static int connection_settle(tr_self *self, void *state)
 /* ---- time -------------------------------------------------------------------------------------------------------- */
 
 /* The timer is not set anew for each byte: when it is due it looks how long it is since the last one. */
-static void set_timeout(tr_self *self, struct tri_tcp *me)
+static int set_timeout(tr_self *self, struct tri_tcp *me)
 {
     struct tri_tcp_settings *s = me->settings;
     int64_t due = TR_FOREVER;
@@ -576,6 +606,7 @@ static void set_timeout(tr_self *self, struct tri_tcp *me)
         due = write_due < due ? write_due : due;
     }
     s->timer = due == TR_FOREVER ? (tr_timer){ 0 } : tr_at(self, due, 0);
+    return due == TR_FOREVER || s->timer.bits ? TR_CONTINUE : fail(self, me, TR_ENOMEM);
 }
 
 static int begin_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, int64_t write_ns)
@@ -589,8 +620,7 @@ static int begin_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, in
     own->idle_ns = idle_ns;
     own->write_ns = write_ns;
     own->last_activity = own->last_progress = tr_now(self);
-    set_timeout(self, me);
-    return TR_CONTINUE;
+    return set_timeout(self, me);
 }
 
 static int on_timeout(tr_self *self, struct tri_tcp *me)
@@ -606,8 +636,7 @@ static int on_timeout(tr_self *self, struct tri_tcp *me)
         return fail(self, me, TR_ETIMEDOUT);
     if (s->write_ns && me->queued && now - s->last_progress >= s->write_ns)
         return fail(self, me, TR_ETIMEDOUT);
-    set_timeout(self, me);
-    return TR_CONTINUE;
+    return set_timeout(self, me);
 }
 
 /* ---- the beginning ----------------------------------------------------------------------------------------------- */
@@ -634,11 +663,29 @@ static int on_connect(tr_self *self, struct tri_tcp *me)
     return begin(self, me);
 }
 
+/* Somebody is to own a connection that has ended, or is about to: all it will hear of it. */
+static void say_too_late(tr_self *self, tr_ref connection, tr_ref owner, int reason)
+{
+    tr_msg *m = tri_msg_new(&tr_tcp_failed_type, sizeof(tr_tcp_failed));
+    if (!m) {
+        tri_ask_to_end(self, owner, TR_ENOMEM); /* rather than let it wait for ever */
+        return;
+    }
+    m->from = connection;
+    m->flags_ = TRI_MSG_EXEMPT;
+    *(tr_tcp_failed *)tri_msg_body(m) = (tr_tcp_failed){ .reason = reason };
+    tri_deliver(self, owner, m);
+}
+
 static int on_own(tr_self *self, struct tri_tcp *me, tr_ref owner)
 {
     tr_ref before = me->owner;
-    if (me->flags & TRI_TCP_ENDING || tr_ref_eq(owner, before))
+    if (tr_ref_eq(owner, before))
         return TR_CONTINUE;
+    if (me->flags & TRI_TCP_ENDING) {
+        say_too_late(self, self->me, owner, me->reason ? me->reason : TR_ECLOSED);
+        return TR_CONTINUE;
+    }
     me->owner = owner;
     me->end.spare = tri_owner_incarnation(owner);
     if (me->flags & TRI_TCP_WARD)
@@ -650,23 +697,49 @@ static int on_own(tr_self *self, struct tri_tcp *me, tr_ref owner)
     return tri_owner_join(self, owner, TRI_NEWS_JOIN) ? TR_CONTINUE : fail(self, me, TR_ENOMEM);
 }
 
+/* tr_tcp_own is a message of its own kind because it matters when it finds nobody. */
+static void own_arrived(tr_self *self, tr_msg *m)
+{
+    m->type = &tri_tcp_command_type;
+    m->flags_ = TRI_MSG_EXEMPT;
+    tri_count(&self->counters.sent);
+    tri_handle(self, m);
+}
+
+static void own_found_nobody(tr_self *self, tr_ref to, tr_msg *m)
+{
+    tri_tcp_command *command = tri_msg_body(m);
+    say_too_late(self, to, command->owner, TR_EDOWN);
+    tri_msg_free(m);
+}
+
+const struct tri_runtime_type tri_tcp_own_type =
+    TRI_RUNTIME_TYPE("tr_tcp_own", .handle = own_arrived, .undeliverable = own_found_nobody);
+
+/* Before the attempt was made. */
+static int give_up_connecting(tr_self *self, struct tri_tcp *me, int error)
+{
+    struct tri_connect *op = (struct tri_connect *)me->end.write;
+    me->end.write = NULL;
+    if (op)
+        tri_block_put(op, op->tag);
+    return end_it(self, me, error);
+}
+
 static int connection_start(tr_self *self, void *state, const void *arg)
 {
     struct tri_tcp *me = state;
     struct tri_io_port *port = tri_io_port(self->worker);
     (void)arg;
     int error = tri_io_class(port)->attach(port, &me->end);
-    if (error) {
-        struct tri_connect *op = (struct tri_connect *)me->end.write;
-        me->end.write = NULL;
-        if (op)
-            tri_block_put(op, op->tag);
-        return end_it(self, me, error);
-    }
+    if (error)
+        return give_up_connecting(self, me, error);
     me->flags |= TRI_TCP_ATTACHED;
     if (me->flags & TRI_TCP_CONNECTING) {
         me->settings->timer = tr_after(self, me->settings->connect_ns, 0);
-        tri_op_submit(self, &me->end, me->end.write, TRI_OP_CONNECT);
+        if (me->settings->timer.bits == 0)
+            return give_up_connecting(self, me, TR_ENOMEM);
+        tri_op_submit(self, &me->end, me->end.write, TRI_OP_CONNECT, 0);
         return TR_CONTINUE;
     }
     return me->flags & TRI_TCP_OFFERED ? TR_CONTINUE : begin(self, me);
@@ -806,8 +879,8 @@ static int connection_signaled(tr_self *self, void *state, unsigned signals)
     struct tri_tcp *me = state;
     if (signals & TRI_SIGNAL_BROKEN)
         return fail(self, me, TR_ENOMEM);
-    if (signals & TRI_SIGNAL_GUARDIAN && !(me->flags & TRI_TCP_OFFERED) && tri_owner_ended(me->owner, me->end.spare))
-        return orphaned(self, me);
+    if (signals & TRI_SIGNAL_GUARDIAN)
+        note_owner_gone(self, me);
     if (me->flags & TRI_TCP_ENDING)
         return finish(self, me);
     if (!(me->flags & (TRI_TCP_TOLD | TRI_TCP_OFFERED | TRI_TCP_CONNECTING)))
@@ -888,6 +961,7 @@ struct tri_slot *tri_tcp_prepare(tr_self *self, tri_fd fd, struct tri_tcp_settin
     struct tri_tcp *me = slot->state;
     me->end.fd = fd;
     me->settings = settings;
+    me->flags = TRI_TCP_IN_STEPS;
     tri_window_open(slot, settings->window);
     return slot;
 }

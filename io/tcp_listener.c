@@ -131,7 +131,7 @@ static int offer(tr_self *self, struct listener *me, tri_fd fd)
         return error;
     }
     tri_tcp_set_options(fd, me->settings);
-    ((struct tri_tcp *)slot->state)->flags = TRI_TCP_OFFERED;
+    ((struct tri_tcp *)slot->state)->flags |= TRI_TCP_OFFERED;
     m->from = tri_spawn_finish(self, slot);
     m->flags_ = TRI_MSG_OFFER; /* not exempt: an owner that does not keep up refuses connections */
     *(tr_tcp_accepted *)tri_msg_body(m) = (tr_tcp_accepted){ .connection = m->from, .listener = self->me };
@@ -170,7 +170,7 @@ static void go_on(tr_self *self, struct listener *me)
         struct socket_state *s = &me->sockets[i];
         if (s->end.fd != TRI_NO_FD && s->end.read.state == TRI_OP_IDLE) {
             s->end.read.accepted = &s->accepted;
-            tri_op_submit(self, &s->end, &s->end.read, TRI_OP_ACCEPT);
+            tri_op_submit(self, &s->end, &s->end.read, TRI_OP_ACCEPT, 0);
         }
     }
 }

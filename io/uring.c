@@ -3,9 +3,10 @@
  *
  * One ring per worker, used by that worker alone (SINGLE_ISSUER, DEFER_TASKRUN where the kernel has them). Submissions
  * are only noted in the ring; they go to the kernel with the next poll, all at once. Receiving and accepting are
- * multishot; received bytes come in buffers that were given to the kernel beforehand (a buffer ring). A payload that is
- * small is copied out and its buffer given back; a larger one takes its buffer along and a new one takes its place. So
- * what an actor holds never starves the others.
+ * multishot (a receive limited to one arrival is not: it takes several buffers at once, a bundle, where the kernel can);
+ * received bytes come in buffers that were given to the kernel beforehand (a buffer ring). A payload that is small is
+ * copied out and its buffer given back; a larger one takes its buffer along and a new one takes its place. So what an
+ * actor holds never starves the others.
  *
  * The low bits of user_data say what a completion is of; above them is the operation's address (aligned to 64).
  */
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <liburing.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -30,7 +32,15 @@ enum {
     STARVED_NS = 10000000, /* without memory for buffers: tried again so much later */
 };
 
-enum tag { TAG_OPERATION, TAG_WAKE, TAG_NONE, TAGS = 63 };
+/* Newer than the liburing of Debian 12 (Linux 6.10). */
+#ifndef IORING_RECVSEND_BUNDLE
+#define IORING_RECVSEND_BUNDLE (1U << 4)
+#endif
+#ifndef IORING_FEAT_RECVSEND_BUNDLE
+#define IORING_FEAT_RECVSEND_BUNDLE (1U << 14)
+#endif
+
+enum tag { TAG_OPERATION, TAG_CANCEL, TAG_WAKE, TAG_NONE, TAGS = 63 };
 
 struct uring {
     struct tri_io_port io;
@@ -39,6 +49,10 @@ struct uring {
     tr_buf *buffers[BUFFERS]; /* given to the kernel, by number; NULL: there was no memory for this one */
     unsigned missing;         /* how many are NULL */
     unsigned added;           /* given to the ring, not yet shown to the kernel */
+    uint16_t order[BUFFERS];  /* the numbers as they were given, in a ring; the kernel takes them in this order */
+    uint16_t place[BUFFERS];  /* of each number in it */
+    uint16_t given;           /* counts them */
+    bool bundles;             /* the kernel can fill several buffers at once */
     struct tri_op *starved;   /* receives that found no buffer, linked by msg.next_ */
     int wake_fd;
     bool wake_armed;
@@ -49,9 +63,9 @@ static struct uring *uring_of(struct tri_io_port *port)
     return (struct uring *)port;
 }
 
-static uint64_t user_data(const struct tri_op *op)
+static uint64_t user_data(const struct tri_op *op, enum tag tag)
 {
-    return (uint64_t)(uintptr_t)op | TAG_OPERATION;
+    return (uint64_t)(uintptr_t)op | tag;
 }
 
 static struct io_uring_sqe *get_entry(struct uring *u)
@@ -70,6 +84,8 @@ static void give_buffer(struct uring *u, unsigned number)
 {
     io_uring_buf_ring_add(u->buffer_ring, tri_buf_room(u->buffers[number]), TRI_RECEIVE_ROOM, (unsigned short)number,
         BUFFERS - 1, (int)u->added++);
+    u->order[u->given % BUFFERS] = (uint16_t)number;
+    u->place[number] = u->given++;
 }
 
 static void show_buffers(struct uring *u)
@@ -108,17 +124,22 @@ static struct tri_endpoint *endpoint_of(struct tri_op *read)
 static void note_receive(struct uring *u, struct tri_op *op)
 {
     struct io_uring_sqe *entry = get_entry(u);
-    io_uring_prep_recv_multishot(entry, endpoint_of(op)->fd, NULL, 0, 0);
+    if (op->result == 0)
+        io_uring_prep_recv_multishot(entry, endpoint_of(op)->fd, NULL, 0, 0);
+    else
+        io_uring_prep_recv(entry, endpoint_of(op)->fd, NULL, u->bundles ? (size_t)op->result : 0, 0);
+    if (op->result && u->bundles)
+        entry->ioprio |= IORING_RECVSEND_BUNDLE;
     entry->flags |= IOSQE_BUFFER_SELECT;
     entry->buf_group = GROUP;
-    io_uring_sqe_set_data64(entry, user_data(op));
+    io_uring_sqe_set_data64(entry, user_data(op, TAG_OPERATION));
 }
 
 static void note_accept(struct uring *u, struct tri_op *op)
 {
     struct io_uring_sqe *entry = get_entry(u);
     io_uring_prep_multishot_accept(entry, endpoint_of(op)->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    io_uring_sqe_set_data64(entry, user_data(op));
+    io_uring_sqe_set_data64(entry, user_data(op, TAG_OPERATION));
 }
 
 static void note_send(struct uring *u, struct tri_endpoint *endpoint, struct tri_send *send)
@@ -131,14 +152,14 @@ static void note_send(struct uring *u, struct tri_endpoint *endpoint, struct tri
         send->header = (struct msghdr){ .msg_iov = send->pieces, .msg_iovlen = send->count };
         io_uring_prep_sendmsg(entry, endpoint->fd, &send->header, MSG_NOSIGNAL | MSG_WAITALL);
     }
-    io_uring_sqe_set_data64(entry, user_data(&send->op));
+    io_uring_sqe_set_data64(entry, user_data(&send->op, TAG_OPERATION));
 }
 
 static void note_connect(struct uring *u, struct tri_endpoint *endpoint, struct tri_connect *op)
 {
     struct io_uring_sqe *entry = get_entry(u);
     io_uring_prep_connect(entry, endpoint->fd, (struct sockaddr *)&op->address, op->length);
-    io_uring_sqe_set_data64(entry, user_data(&op->op));
+    io_uring_sqe_set_data64(entry, user_data(&op->op, TAG_OPERATION));
 }
 
 static void submit(struct tri_io_port *port, struct tri_endpoint *endpoint, struct tri_op *op)
@@ -150,6 +171,16 @@ static void submit(struct tri_io_port *port, struct tri_endpoint *endpoint, stru
     case TRI_OP_SEND: note_send(u, endpoint, (struct tri_send *)op); return;
     case TRI_OP_CONNECT: note_connect(u, endpoint, (struct tri_connect *)op); return;
     }
+}
+
+/* The operation is held until the answer is home as well: it may be that the kernel does not find the operation although
+ * it has it, because it is just about to be tried again. Then it has to be asked once more. */
+static void note_cancel(struct uring *u, struct tri_op *op)
+{
+    struct io_uring_sqe *entry = get_entry(u);
+    io_uring_prep_cancel64(entry, user_data(op, TAG_OPERATION), 0);
+    io_uring_sqe_set_data64(entry, user_data(op, TAG_CANCEL));
+    op->flags |= TRI_OP_CANCELING;
 }
 
 static void unstarve(struct uring *u, struct tri_op *op)
@@ -170,10 +201,7 @@ static void cancel(struct tri_io_port *port, struct tri_endpoint *endpoint, stru
         tri_op_complete(op, TR_ECANCELED);
         return;
     }
-    struct io_uring_sqe *entry = get_entry(u);
-    io_uring_prep_cancel64(entry, user_data(op), 0);
-    entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    io_uring_sqe_set_data64(entry, TAG_NONE);
+    note_cancel(u, op);
 }
 
 static int attach(struct tri_io_port *port, struct tri_endpoint *endpoint)
@@ -206,22 +234,46 @@ static void arm_wake(struct uring *u)
 
 /* ---- completions ------------------------------------------------------------------------------------------------- */
 
+/* The kernel is done with the operation. */
+static void ended(struct tri_op *op, int32_t result)
+{
+    if (op->flags & TRI_OP_CANCELING) {
+        op->flags |= TRI_OP_ENDED;
+        op->result = result;
+    } else {
+        tri_op_complete(op, result);
+    }
+}
+
+static void cancel_answered(struct uring *u, struct tri_op *op, int result)
+{
+    op->flags &= (uint8_t)~TRI_OP_CANCELING;
+    if (op->flags & TRI_OP_ENDED)
+        tri_op_complete(op, op->result);
+    else if (result == -ENOENT)
+        note_cancel(u, op);
+}
+
+/* Takes `length` bytes out of buffer `number` and those that were given after it. */
 static void take_payload(struct uring *u, struct tri_op *op, unsigned number, size_t length)
 {
-    tr_buf *from = u->buffers[number], *buf = tri_receive_trim(from, length);
-    if (buf == from) {
-        if (!make_buffer(u, number))
+    for (uint16_t place = u->place[number]; length; place++) {
+        unsigned n = u->order[place % BUFFERS];
+        size_t part = length < TRI_RECEIVE_ROOM ? length : TRI_RECEIVE_ROOM;
+        tr_buf *from = u->buffers[n], *buf = tri_receive_trim(from, part);
+        if (buf != from)
+            give_buffer(u, n);
+        else if (!make_buffer(u, n))
             u->missing++;
-    } else {
-        give_buffer(u, number);
+        tri_op_received(op, buf);
+        length -= part;
     }
-    tri_op_received(op, buf);
 }
 
 static void starve(struct uring *u, struct tri_op *op)
 {
     if (op->flags & TRI_OP_CANCELED) {
-        tri_op_complete(op, TR_ECANCELED);
+        ended(op, TR_ECANCELED);
         return;
     }
     op->flags |= TRI_OP_STARVED;
@@ -243,10 +295,10 @@ static void received(struct uring *u, struct tri_op *op, int result, unsigned fl
         return;
     if (result == -ENOBUFS)
         starve(u, op);
-    else if (result <= 0)
-        tri_op_complete(op, result ? tri_error_from_errno(-result) : 0);
+    else if (result <= 0 || op->result)
+        ended(op, result < 0 ? tri_error_from_errno(-result) : result);
     else if (op->flags & TRI_OP_CANCELED)
-        tri_op_complete(op, TR_ECANCELED);
+        ended(op, TR_ECANCELED);
     else
         note_receive(u, op); /* the kernel ended the series for reasons of its own */
 }
@@ -258,28 +310,33 @@ static void accepted(struct uring *u, struct tri_op *op, int result, unsigned fl
     if (flags & IORING_CQE_F_MORE)
         return;
     if (result < 0)
-        tri_op_complete(op, tri_error_from_errno(-result));
+        ended(op, tri_error_from_errno(-result));
     else if (op->flags & TRI_OP_CANCELED)
-        tri_op_complete(op, TR_ECANCELED);
+        ended(op, TR_ECANCELED);
     else
         note_accept(u, op);
 }
 
-static void completed(struct uring *u, const struct io_uring_cqe *entry)
+static void operation_completed(struct uring *u, struct tri_op *op, const struct io_uring_cqe *entry)
 {
-    uint64_t data = entry->user_data;
-    if ((data & TAGS) == TAG_WAKE && !(entry->flags & IORING_CQE_F_MORE))
-        u->wake_armed = false;
-    if ((data & TAGS) != TAG_OPERATION)
-        return;
-    struct tri_op *op = (struct tri_op *)(uintptr_t)data;
     switch ((enum tri_op_kind)op->kind) {
     case TRI_OP_RECEIVE: received(u, op, entry->res, entry->flags); return;
     case TRI_OP_ACCEPT: accepted(u, op, entry->res, entry->flags); return;
     case TRI_OP_SEND:
     case TRI_OP_CONNECT:
-        tri_op_complete(op, entry->res < 0 ? tri_error_from_errno(-entry->res) : entry->res);
+        ended(op, entry->res < 0 ? tri_error_from_errno(-entry->res) : entry->res);
         return;
+    }
+}
+
+static void completed(struct uring *u, const struct io_uring_cqe *entry)
+{
+    struct tri_op *op = (struct tri_op *)(uintptr_t)(entry->user_data & ~(uint64_t)TAGS);
+    switch ((enum tag)(entry->user_data & TAGS)) {
+    case TAG_OPERATION: operation_completed(u, op, entry); return;
+    case TAG_CANCEL: cancel_answered(u, op, entry->res); return;
+    case TAG_WAKE: u->wake_armed = entry->flags & IORING_CQE_F_MORE; return;
+    default: return;
     }
 }
 
@@ -456,6 +513,7 @@ int tri_uring_open(struct tri_worker *worker, void *arg, struct tri_port **port)
         return tri_error_from_errno(-error);
     }
     io_uring_register_ring_fd(&u->ring); /* an optimisation; if it cannot be, so be it */
+    u->bundles = u->ring.features & IORING_FEAT_RECVSEND_BUNDLE;
     u->missing = BUFFERS;
     make_missing(u);
     show_buffers(u);
@@ -486,21 +544,35 @@ static int check_receive(struct io_uring *ring, struct io_uring_buf_ring *buffer
     return error;
 }
 
-int tri_uring_check(void)
+static void *check(void *error)
 {
     struct io_uring ring;
-    int pair[2], error = open_ring(&ring, 8, 16);
-    if (error)
-        return tri_error_from_errno(-error);
-    struct io_uring_buf_ring *buffers = open_buffer_ring(&ring, 8, &error);
+    int pair[2];
+    int *e = error;
+    *e = open_ring(&ring, 8, 16);
+    if (*e)
+        return NULL;
+    struct io_uring_buf_ring *buffers = open_buffer_ring(&ring, 8, e);
     if (buffers && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
-        error = check_receive(&ring, buffers, pair);
+        *e = check_receive(&ring, buffers, pair);
         close(pair[0]);
         close(pair[1]);
     } else if (buffers) {
-        error = -errno;
+        *e = -errno;
     }
     io_uring_queue_exit(&ring);
     tri_memory_put(buffers);
+    return NULL;
+}
+
+/* On a thread of its own: when a ring is gone the kernel still interrupts the thread that had it, once, some time later;
+ * the caller's blocking calls would fail with EINTR. */
+int tri_uring_check(void)
+{
+    pthread_t thread;
+    int error;
+    if (pthread_create(&thread, NULL, check, &error))
+        return TR_EAGAIN;
+    pthread_join(thread, NULL);
     return error ? tri_error_from_errno(-error) : 0;
 }

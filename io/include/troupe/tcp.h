@@ -7,6 +7,8 @@
  *     tr_tcp_connected (tr_tcp_data | tr_tcp_writable)* tr_tcp_eof? tr_tcp_writable* tr_tcp_closed
  *
  * with exactly one tr_tcp_connected and one tr_tcp_closed, which has one reason. `from` of each message is the connection.
+ * The owner gets the next of tr_tcp_connected, tr_tcp_data and tr_tcp_eof only when it has handled the last (a message kept
+ * with tr_take is handled when it is released), so what it does while it handles one takes effect before the next.
  *
  *     static int session(tr_self *self, void *state, const tr_msg *m)
  *     {
@@ -25,7 +27,8 @@
  * queue passes its high mark and when it is down at its low mark again. Only a writer that goes on and on (16 MiB behind)
  * has its connection ended with TR_EFULL.
  *
- * When the owner ends, its connections are aborted.
+ * When the owner ends, its connections are aborted; one that it closed before still sends what is queued, if its peer
+ * takes any of it every 30 seconds (or within the write timeout).
  *
  * All functions are for handlers. They send to the connection, and answer 0 or TR_EDOWN when it is gone, unless they say
  * otherwise; where a connection that is gone does not matter the answer need not be looked at.
@@ -62,8 +65,8 @@ TR_MESSAGE(tr_tcp_closed,
     uint32_t dropped; /* writes that came too late */
 );
 
-/* An attempt to connect has failed: TR_ECONNREFUSED, TR_ETIMEDOUT, … There is neither a tr_tcp_connected nor a
- * tr_tcp_closed. */
+/* An attempt to connect has failed: TR_ECONNREFUSED, TR_ETIMEDOUT, …; or a connection that was handed over had ended
+ * before. There is neither a tr_tcp_connected nor a tr_tcp_closed. */
 TR_MESSAGE(tr_tcp_failed, int reason; tr_address remote;);
 
 /* ---- connecting -------------------------------------------------------------------------------------------------- */
@@ -134,13 +137,15 @@ tr_ref tr_tcp_serve(tr_self *self, const tr_msg *m, const tr_actor *spec, const 
 /* ---- using a connection ------------------------------------------------------------------------------------------ */
 
 /* Makes `owner` the one that the connection reports to. What was received before stays with the old owner, what comes
- * later goes to the new one: no byte is lost, doubled or out of order. By the owner, or whoever handles tr_tcp_accepted. */
+ * later goes to the new one: no byte is lost, doubled or out of order. Handed over while a message of the connection is
+ * handled, nothing more comes to the old owner. The new owner of a connection that has ended meanwhile gets a
+ * tr_tcp_failed. By the owner, or whoever handles tr_tcp_accepted. */
 int tr_tcp_own(tr_self *self, tr_ref connection, tr_ref owner);
 
 /* Queues bytes to be sent; consumes the reference to buf (NULL is TR_ENOMEM, so a tr_buf_copy need not be looked at). An
- * empty buffer is a no-op. What is written after tr_tcp_close or the end is dropped and counted; after tr_tcp_shutdown it
- * is refused, which leaves the connection unharmed: both are logged at a limited rate. TR_EDOWN, TR_ENOMEM: it was not
- * queued, and the connection ends, so that no stream has a hole. */
+ * empty buffer is a no-op. What is written after tr_tcp_shutdown, tr_tcp_close or the end is dropped, counted and logged at
+ * a limited rate; that leaves the connection unharmed. TR_EDOWN, TR_ENOMEM: it was not queued, and the connection ends, so
+ * that no stream has a hole. */
 int tr_tcp_write(tr_self *self, tr_ref connection, tr_buf *buf);
 
 /* The same for a copy of these bytes. */

@@ -1,0 +1,290 @@
+/*
+ * tcp_support.h: TCP through the probe, and a plain blocking socket as the other side.
+ */
+#ifndef TROUPE_TESTS_TCP_SUPPORT_H
+#define TROUPE_TESTS_TCP_SUPPORT_H
+
+#include "io/address.h"
+#include "tests/support.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- what the probe does ----------------------------------------------------------------------------------------- */
+
+enum act { CONNECT, LISTEN, WRITE, SHUTDOWN, CLOSE, ABORT, WINDOW, MARKS, HALF_OPEN, TIMEOUTS, OWN, FLUSH, INFO, DETACH,
+    ADOPT, KILL, EXIT };
+
+struct doing {
+    enum act act;
+    tr_ref who, other;
+    const void *bytes;
+    size_t size;
+    uint32_t a, b;
+    int64_t t1, t2;
+    const tr_tcp_options *tcp;
+    const tr_tcp_listen_options *listen;
+    tr_call call;
+};
+
+static int do_act(tr_self *self, void *arg)
+{
+    struct doing *d = arg;
+    switch (d->act) {
+    case CONNECT: return tr_tcp_connect_(self, &d->who, d->tcp);
+    case LISTEN: return tr_tcp_listen_(self, &d->who, d->listen);
+    case WRITE: return tr_tcp_write_copy(self, d->who, d->bytes, d->size);
+    case SHUTDOWN: return tr_tcp_shutdown(self, d->who);
+    case CLOSE: return tr_tcp_close(self, d->who);
+    case ABORT: return tr_tcp_abort(self, d->who);
+    case WINDOW: return tr_tcp_window(self, d->who, d->a);
+    case MARKS: return tr_tcp_marks(self, d->who, d->a, d->b);
+    case HALF_OPEN: return tr_tcp_half_open(self, d->who, d->a);
+    case TIMEOUTS: return tr_tcp_timeouts(self, d->who, d->t1, d->t2);
+    case OWN: return tr_tcp_own(self, d->who, d->other);
+    case FLUSH: d->call = tr_tcp_flush(self, d->who, SOON); return 0;
+    case INFO: d->call = tr_tcp_ask(self, d->who, SOON); return 0;
+    case DETACH: d->call = tr_tcp_detach(self, d->who, SOON); return 0;
+    case ADOPT: return tr_tcp_adopt_(self, &d->who, (int)d->a, d->tcp);
+    case KILL: tr_kill(self, d->who); return 0;
+    case EXIT: tr_exit(self, d->who, (int)d->a); return 0;
+    }
+    return TR_EFAULT;
+}
+
+/* act(CLOSE, connection), act(WRITE, connection, .bytes = "x", .size = 1), … */
+#define act(verb, ...) act_((struct doing){ .act = verb, .who = __VA_ARGS__ })
+static inline int act_(struct doing d)
+{
+    return tr_probe_do(probe, do_act, &d);
+}
+
+#define listen_on(...) listen_on_(&(tr_tcp_listen_options){ .addresses = __VA_ARGS__ })
+static inline tr_ref listen_on_(const tr_tcp_listen_options *options)
+{
+    struct doing d = { .act = LISTEN, .listen = options };
+    cr_assert_eq(tr_probe_do(probe, do_act, &d), 0);
+    return d.who;
+}
+
+/* Listens on a loopback port and answers the address; options may be NULL. */
+static inline tr_address listen_somewhere(tr_ref *listener, const tr_tcp_listen_options *options)
+{
+    tr_tcp_listen_options copy = options ? *options : (tr_tcp_listen_options){ .addresses = NULL };
+    copy.addresses = "127.0.0.1:0";
+    *listener = listen_on_(&copy);
+    const tr_msg *m = expect(tr_tcp_listening);
+    cr_assert(tr_ref_eq(m->from, *listener));
+    return tr_body(tr_tcp_listening, m)->address;
+}
+
+#define connect_with(address_, ...) connect_with_((address_), &(tr_tcp_options){ .address = NULL, __VA_ARGS__ })
+static inline tr_ref connect_with_(const tr_address *address, const tr_tcp_options *options)
+{
+    char text[TR_ADDRESS_TEXT];
+    tr_tcp_options copy = *options;
+    copy.address = tr_address_text(address, text);
+    struct doing d = { .act = CONNECT, .tcp = &copy };
+    cr_assert_eq(tr_probe_do(probe, do_act, &d), 0);
+    return d.who;
+}
+
+static inline tr_ref connect_to(const tr_address *address)
+{
+    return connect_with_(address, &(tr_tcp_options){ .address = NULL });
+}
+
+/* ---- the other side ---------------------------------------------------------------------------------------------- */
+
+static inline void set_patience(int fd)
+{
+    struct timeval patience = { .tv_sec = 10 };
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
+
+static inline int peer_connect(const tr_address *address)
+{
+    struct sockaddr_storage storage;
+    socklen_t length = tri_address_to_system(address, &storage);
+    int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_geq(fd, 0);
+    set_patience(fd);
+    cr_assert_eq(connect(fd, (struct sockaddr *)&storage, length), 0, "connect: %s", strerror(errno));
+    return fd;
+}
+
+/* receive_bytes: the kernel's buffer of what is accepted; 0: as it chooses. */
+static inline int peer_listen_narrow(tr_address *address, int receive_bytes)
+{
+    struct sockaddr_storage storage = { 0 };
+    socklen_t length = sizeof storage;
+    tr_address any;
+    tr_address_parse("127.0.0.1:0", &any);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    length = tri_address_to_system(&any, &storage);
+    if (receive_bytes)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+    cr_assert_eq(bind(fd, (struct sockaddr *)&storage, length), 0);
+    cr_assert_eq(listen(fd, 100), 0);
+    length = sizeof storage;
+    getsockname(fd, (struct sockaddr *)&storage, &length);
+    *address = tri_address_from_system(&storage);
+    return fd;
+}
+
+static inline int peer_listen(tr_address *address)
+{
+    return peer_listen_narrow(address, 0);
+}
+
+/* A listener that does not answer, for its backlog is full: on Linux an attempt to connect stays open. */
+static inline int peer_listen_deaf(tr_address *address, int fillers[8])
+{
+    struct sockaddr_storage storage;
+    int listener = peer_listen(address);
+    socklen_t length = tri_address_to_system(address, &storage);
+    listen(listener, 0);
+    for (int i = 0; i < 8; i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        connect(fillers[i], (struct sockaddr *)&storage, length);
+    }
+    return listener;
+}
+
+static inline void peer_close_deaf(int listener, const int fillers[8])
+{
+    for (int i = 0; i < 8; i++)
+        close(fillers[i]);
+    close(listener);
+}
+
+static inline int peer_accept(int listener)
+{
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    cr_assert_geq(fd, 0, "accept: %s", strerror(errno));
+    set_patience(fd);
+    return fd;
+}
+
+static inline void peer_send(int fd, const void *bytes, size_t size)
+{
+    for (size_t sent = 0; sent < size;) {
+        ssize_t n = send(fd, (const char *)bytes + sent, size - sent, MSG_NOSIGNAL);
+        cr_assert_gt(n, 0, "send: %s", strerror(errno));
+        sent += (size_t)n;
+    }
+}
+
+/* Reads exactly so many bytes. */
+static inline void peer_read(int fd, void *bytes, size_t size)
+{
+    for (size_t got = 0; got < size;) {
+        ssize_t n = recv(fd, (char *)bytes + got, size - got, 0);
+        cr_assert_gt(n, 0, "recv after %zu bytes: %s", got, n ? strerror(errno) : "the end");
+        got += (size_t)n;
+    }
+}
+
+static inline void peer_expect(int fd, const char *text)
+{
+    char bytes[256];
+    peer_read(fd, bytes, strlen(text));
+    cr_assert_arr_eq(bytes, text, strlen(text));
+}
+
+static inline void peer_expect_end(int fd)
+{
+    char byte;
+    ssize_t n = recv(fd, &byte, 1, 0);
+    cr_assert_eq(n, 0, "recv: %s", n > 0 ? "a byte came" : strerror(errno));
+}
+
+static inline void peer_expect_reset(int fd)
+{
+    char byte;
+    ssize_t n = recv(fd, &byte, 1, 0);
+    cr_assert(n < 0 && errno == ECONNRESET, "recv: %zd, %s", n, strerror(errno));
+}
+
+/* Closes with a reset. */
+static inline void peer_reset(int fd)
+{
+    struct linger linger = { 1, 0 };
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    close(fd);
+}
+
+/* Whether nothing can be read right now, and for so many milliseconds. */
+static inline bool peer_is_quiet(int fd, int ms)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    return poll(&p, 1, ms) == 0;
+}
+
+/* ---- what is expected -------------------------------------------------------------------------------------------- */
+
+static inline void expect_data(tr_ref from, const char *text)
+{
+    size_t size = strlen(text), got = 0;
+    while (got < size) { /* it may come in pieces */
+        const tr_msg *m = expect(tr_tcp_data);
+        char bytes[1024];
+        size_t n = tr_buf_read(tr_body(tr_tcp_data, m)->buf, 0, bytes, sizeof bytes);
+        cr_assert(tr_ref_eq(m->from, from));
+        cr_assert_leq(got + n, size);
+        cr_assert_arr_eq(bytes, text + got, n);
+        got += n;
+    }
+}
+
+static inline void expect_closed(tr_ref from, int reason)
+{
+    const tr_msg *m = expect(tr_tcp_closed);
+    cr_assert(tr_ref_eq(m->from, from));
+    cr_assert_eq(tr_body(tr_tcp_closed, m)->reason, reason, "closed: %s, not %s",
+        tr_error_name(tr_body(tr_tcp_closed, m)->reason), tr_error_name(reason));
+}
+
+static inline tr_ref connected_pair_(int *peer, const tr_tcp_options *options, int receive_bytes)
+{
+    tr_address address;
+    int listener = peer_listen_narrow(&address, receive_bytes);
+    tr_ref connection = connect_with_(&address, options ? options : &(tr_tcp_options){ .address = NULL });
+    *peer = peer_accept(listener);
+    close(listener);
+    const tr_msg *m = expect(tr_tcp_connected);
+    cr_assert(tr_ref_eq(m->from, connection));
+    cr_assert(tr_address_eq(&tr_body(tr_tcp_connected, m)->remote, &address));
+    return connection;
+}
+
+/* A connection of the probe's to a plain socket, both connected. */
+static inline tr_ref connected_pair(int *peer, const tr_tcp_options *options)
+{
+    return connected_pair_(peer, options, 0);
+}
+
+/* The same with kernel buffers of some kilobytes, so that a writer soon has to wait for the reader. */
+#define narrow_pair(...) narrow_pair_(&(tr_tcp_options){ .send_buffer = 4096 }, __VA_ARGS__)
+static inline tr_ref narrow_pair_(const tr_tcp_options *options, int *peer)
+{
+    return connected_pair_(peer, options, 4096);
+}
+
+static inline int open_descriptors(void)
+{
+    int count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    while (dir && readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+#endif
