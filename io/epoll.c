@@ -155,8 +155,6 @@ static void receive(struct epoll *e, struct tri_endpoint *endpoint)
 static void accept_some(struct epoll *e, struct tri_endpoint *endpoint)
 {
     for (int i = 0; i < ACCEPTS; i++) {
-        if (endpoint->read.accepted->count == TRI_ACCEPT_MAX)
-            break;
         tri_fd fd = tri_socket_accept(endpoint->fd);
         if (fd == TR_EAGAIN) {
             endpoint->ready &= (uint8_t)~READABLE;

@@ -3,6 +3,7 @@
 #include "actors/self.h"
 #include "io/port.h"
 #include "io/window.h"
+#include "sched/log.h"
 
 const tr_type tri_op_type = { .name = "operation" };
 
@@ -12,6 +13,7 @@ void tri_op_submit(tr_self *self, struct tri_endpoint *endpoint, struct tri_op *
 {
     struct tri_io_port *port = tri_io_port(self->worker);
     tri_assert(op->state == TRI_OP_IDLE && self->slot->run.home == self->worker->index);
+    tri_assert((uintptr_t)op % TRI_LINE == 0);
     op->msg.from.bits = (uint64_t)(uintptr_t)self->slot;
     op->result = once < INT32_MAX ? (int32_t)once : INT32_MAX;
     op->kind = (uint8_t)kind;
@@ -41,9 +43,11 @@ static void drop_arrivals(struct tri_op *op)
     if (op->kind == TRI_OP_RECEIVE) {
         tr_buf_unref(op->received);
         op->received = NULL;
-    } else if (op->kind == TRI_OP_ACCEPT) {
+    } else if (op->kind == TRI_OP_ACCEPT && op->accepted) {
         while (op->accepted->count)
             tri_socket_close(op->accepted->fds[--op->accepted->count]);
+        tri_block_put(op->accepted, op->accepted->tag);
+        op->accepted = NULL;
     }
 }
 
@@ -112,9 +116,30 @@ void tri_op_received(struct tri_op *op, tr_buf *buf)
     queue(op);
 }
 
+/* Room for at least one descriptor more: false when there is no memory. */
+static bool grow(struct tri_op *op)
+{
+    enum { BYTES = 64 };
+    tri_tag tag;
+    struct tri_accepted *old = op->accepted;
+    size_t size = old ? 2 * (sizeof *old + old->capacity * sizeof *old->fds) : BYTES;
+    struct tri_accepted *list = tri_block_get(size, &tag);
+    if (!list)
+        return false;
+    *list = (struct tri_accepted){ .capacity = (uint32_t)((size - sizeof *list) / sizeof *list->fds), .tag = tag };
+    if (old) {
+        list->count = old->count;
+        memcpy(list->fds, old->fds, old->count * sizeof *old->fds);
+        tri_block_put(old, old->tag);
+    }
+    op->accepted = list;
+    return true;
+}
+
 void tri_op_accepted(struct tri_op *op, tri_fd fd)
 {
-    if (op->accepted->count == TRI_ACCEPT_MAX) { /* the listener has not come round: as if its backlog were full */
+    if ((!op->accepted || op->accepted->count == op->accepted->capacity) && !grow(op)) {
+        tri_log(TR_LOG_WARNING, "an accepted connection is closed: %s", tr_strerror(TR_ENOMEM));
         tri_socket_close(fd);
         return;
     }

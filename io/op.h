@@ -35,11 +35,13 @@ enum {
     TRI_OP_ENDED = 1 << 4,     /* meanwhile it has ended */
 };
 
-enum { TRI_ACCEPT_MAX = 60, TRI_SEND_PIECES = 64, TRI_SEND_BYTES = 1 << 20 };
+enum { TRI_SEND_PIECES = 64, TRI_SEND_BYTES = 1 << 20 };
 
+/* Descriptors, the oldest first; a pool block. */
 struct tri_accepted {
-    uint32_t count;
-    tri_fd fds[TRI_ACCEPT_MAX];
+    uint32_t count, capacity;
+    tri_tag tag;
+    tri_fd fds[];
 };
 
 struct tri_op {
@@ -50,7 +52,7 @@ struct tri_op {
     union {
         tr_buf *received;              /* RECEIVE: what has arrived and the transport has not taken; it is charged
                                         * to the transport's window (window.h) */
-        struct tri_accepted *accepted; /* ACCEPT: the same; the memory is the transport's */
+        struct tri_accepted *accepted; /* ACCEPT: the same; NULL: none */
     };
 };
 

@@ -32,8 +32,10 @@ int tri_tcp_settings_make(const tr_tcp_options *options, struct tri_tcp_settings
 {
     tri_tag tag;
     uint32_t high = options->high, low = options->low;
-    if (tri_tcp_marks(&high, &low))
+    if (tri_tcp_marks(&high, &low)) {
+        tri_log(TR_LOG_WARNING, "the low mark, %u bytes, is over the high mark, %u bytes", low, high);
         return TR_EINVAL;
+    }
     struct tri_tcp_settings *settings = tri_block_get(sizeof *settings, &tag);
     if (!settings)
         return TR_ENOMEM;
@@ -107,9 +109,11 @@ void tri_tcp_init(void)
 
 /* ---- connecting -------------------------------------------------------------------------------------------------- */
 
-static int complain(const char *address, int error)
+int tri_tcp_complain(const char *verb, const char *address, int error)
 {
-    tri_log(TR_LOG_WARNING, "connect to %s: %s", address ? address : "(no address)", tr_strerror(error));
+    const char *why = error == TR_EINVAL ? "not an address with a port, such as 127.0.0.1:7000 or [::1]:7000"
+                                         : tr_strerror(error);
+    tri_log(TR_LOG_WARNING, "%s \"%s\": %s", verb, address ? address : "", why);
     return error;
 }
 
@@ -128,8 +132,7 @@ static tri_fd open_socket(const char *local, const tr_address *remote)
     if (!error)
         return fd;
     tri_socket_close(fd);
-    tri_log(TR_LOG_WARNING, "connect from %s: %s", local, tr_strerror(error));
-    return error;
+    return tri_tcp_complain("connect from", local, error);
 }
 
 static struct tri_connect *make_connect(const tr_address *remote)
@@ -171,8 +174,10 @@ int tr_tcp_connect_(tr_self *self, tr_ref *connection, const tr_tcp_options *opt
     if (connection)
         *connection = TR_NOBODY;
     int error = options->address ? tr_address_parse(options->address, &remote) : TR_EINVAL;
-    if (error || (error = tri_tcp_settings_make(options, &settings)))
-        return complain(options->address, error);
+    if (error)
+        return tri_tcp_complain("connect to", options->address, error);
+    if ((error = tri_tcp_settings_make(options, &settings)))
+        return error;
     settings->own = true;
     settings->remote = remote;
     tri_fd fd = open_socket(options->local, &remote);
@@ -187,7 +192,7 @@ int tr_tcp_connect_(tr_self *self, tr_ref *connection, const tr_tcp_options *opt
         if (fd >= 0)
             tri_socket_close(fd);
         tri_tcp_settings_unref(settings);
-        return complain(options->address, error);
+        return tri_tcp_complain("connect to", options->address, error);
     }
     struct tri_tcp *tcp = slot->state;
     tri_tcp_set_options(fd, settings);

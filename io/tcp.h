@@ -70,6 +70,9 @@ int tri_tcp_settings_make(const tr_tcp_options *options, struct tri_tcp_settings
 struct tri_tcp_settings *tri_tcp_settings_ref(struct tri_tcp_settings *settings);
 void tri_tcp_settings_unref(struct tri_tcp_settings *settings);
 
+/* Logs why there is no connection or listener, and answers the error; TR_EINVAL is about the address. */
+int tri_tcp_complain(const char *verb, const char *address, int error);
+
 /* low and high with the defaults filled in: 0 or TR_EINVAL. */
 int tri_tcp_marks(uint32_t *high, uint32_t *low);
 

@@ -322,8 +322,12 @@ static int orphaned(tr_self *self, struct tri_tcp *me)
     if (me->flags & TRI_TCP_OFFERED || !tri_owner_ended(me->owner, me->end.spare))
         return TR_CONTINUE;
     me->flags |= TRI_TCP_DEAF;
-    if (!(me->flags & TRI_TCP_CLOSING))
+    if (!(me->flags & TRI_TCP_CLOSING)) {
+        char text[TR_ADDRESS_TEXT];
+        tr_address remote = tri_socket_remote(me->end.fd);
+        tri_log(TR_LOG_INFO, "the connection with %s is reset: its owner has ended", tr_address_text(&remote, text));
         return fail(self, me, TR_EOWNER);
+    }
     int64_t write_ns = me->settings->write_ns;
     return begin_timeouts(self, me, me->settings->idle_ns, write_ns ? write_ns : TRI_TCP_CLOSE_NS);
 }

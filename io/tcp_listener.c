@@ -16,8 +16,7 @@ TR_DEFINE(tr_tcp_accept_paused);
 enum { SOCKETS_MAX = 8, BACKLOG = 1024, PAUSE_MS = 1000 };
 
 struct socket_state {
-    struct tri_endpoint end;
-    struct tri_accepted accepted;
+    TRI_ALIGNED struct tri_endpoint end; /* as every message */
     bool attached;
 };
 
@@ -71,11 +70,13 @@ static void close_sockets(struct tri_worker *worker, struct listener *me)
     struct tri_io_port *port = tri_io_port(worker);
     for (uint32_t i = 0; i < me->count; i++) {
         struct tri_endpoint *end = &me->sockets[i].end;
-        if (end->fd != TRI_NO_FD && me->sockets[i].attached)
-            tri_io_class(port)->detach(port, end, true);
-        else if (end->fd != TRI_NO_FD)
-            tri_socket_close(end->fd);
+        tri_fd fd = end->fd;
+        if (fd == TRI_NO_FD)
+            continue;
+        if (me->sockets[i].attached)
+            tri_io_class(port)->detach(port, end, false);
         end->fd = TRI_NO_FD;
+        tri_socket_close(fd); /* at once: the address is free when the owner is told */
     }
 }
 
@@ -168,10 +169,8 @@ static void go_on(tr_self *self, struct listener *me)
 {
     for (uint32_t i = 0; i < me->count; i++) {
         struct socket_state *s = &me->sockets[i];
-        if (s->end.fd != TRI_NO_FD && s->end.read.state == TRI_OP_IDLE) {
-            s->end.read.accepted = &s->accepted;
+        if (s->end.fd != TRI_NO_FD && s->end.read.state == TRI_OP_IDLE)
             tri_op_submit(self, &s->end, &s->end.read, TRI_OP_ACCEPT, 0);
-        }
     }
 }
 
@@ -188,22 +187,30 @@ static void pause_accepting(tr_self *self, struct listener *me, int error)
         tri_port_wait_for_memory(tri_io_port(self->worker), self->slot, &me->sockets[0].end.read);
 }
 
-static int on_accept(tr_self *self, struct listener *me, const tr_msg *m)
+static void on_accepted(tr_self *self, struct listener *me, tri_fd fd)
 {
-    struct tri_op *op = (struct tri_op *)(void *)m;
-    struct tri_completion done = tri_op_take(self, op);
-    while (op->accepted->count) {
-        tri_fd fd = op->accepted->fds[--op->accepted->count];
-        int error = me->ending ? TR_ECLOSED : 0;
-        if (error)
-            tri_socket_close(fd);
-        else if ((error = offer(self, me, fd)))
-            tri_log(TR_LOG_WARNING, "an accepted connection is closed: %s", tr_strerror(error));
-        else if (me->paused) {
-            me->paused = false;
-            tri_log(TR_LOG_WARNING, "connections are accepted again");
-        }
+    if (me->ending) {
+        tri_socket_close(fd);
+        return;
     }
+    int error = offer(self, me, fd);
+    if (error) {
+        tri_log(TR_LOG_WARNING, "an accepted connection is closed: %s", tr_strerror(error));
+    } else if (me->paused) {
+        me->paused = false;
+        tri_log(TR_LOG_WARNING, "connections are accepted again");
+    }
+}
+
+static int on_accept(tr_self *self, struct listener *me, struct tri_op *op)
+{
+    struct tri_completion done = tri_op_take(self, op);
+    struct tri_accepted *list = op->accepted;
+    op->accepted = NULL;
+    for (uint32_t i = 0; list && i < list->count; i++)
+        on_accepted(self, me, list->fds[i]);
+    if (list)
+        tri_block_put(list, list->tag);
     if (me->ending)
         return finish(self, me);
     if (!done.terminal)
@@ -243,7 +250,7 @@ static int listener_receive(tr_self *self, void *state, const tr_msg *m)
 {
     struct listener *me = state;
     if (m->type == &tri_op_type)
-        return on_accept(self, me, m);
+        return on_accept(self, me, (struct tri_op *)(void *)m);
     if (tr_is(tr_timeout, m) && !me->ending)
         go_on(self, me);
     if (!tr_is(tri_tcp_command, m))
@@ -354,11 +361,10 @@ static bool seen_before(const tr_address *address, const tr_address *others, uin
     return false;
 }
 
-static int complain(const char *what, const tr_address *address, int error)
+static int complain(const tr_address *address, int error)
 {
     char text[TR_ADDRESS_TEXT];
-    tri_log(TR_LOG_WARNING, "listen on %s: %s", address ? tr_address_text(address, text) : what, tr_strerror(error));
-    return error;
+    return tri_tcp_complain("listen on", tr_address_text(address, text), error);
 }
 
 /* Opens the sockets: their number or an error. All of a "*:0" get the port that the first was given. */
@@ -379,20 +385,22 @@ static int open_sockets(const tr_tcp_listen_options *options, tri_fd *fds)
             ? TR_ELIMIT
             : tri_socket_listen(&address, options->backlog ? options->backlog : BACKLOG, options->reuse_port);
         if (fd == TR_EADDRNOTAVAIL || (fd == TR_EAFNOSUPPORT && (second || is_second))) {
-            missing = complain("", &address, fd);
+            missing = complain(&address, fd);
             continue;
         }
         if (fd < 0) {
             close_all(fds, count);
-            return complain("", &address, fd);
+            return complain(&address, fd);
         }
         addresses[count] = address;
         fds[count++] = fd;
     }
-    if (got < 0 || count == 0) {
+    if (got < 0) {
         close_all(fds, count);
-        return missing ? missing : complain(options->addresses ? options->addresses : "(no address)", NULL, TR_EINVAL);
+        return tri_tcp_complain("listen on", options->addresses, got);
     }
+    if (count == 0)
+        return missing ? missing : tri_tcp_complain("listen on", options->addresses, TR_EINVAL);
     return (int)count;
 }
 
@@ -407,7 +415,7 @@ int tr_tcp_listen_(tr_self *self, tr_ref *listener, const tr_tcp_listen_options 
         *listener = TR_NOBODY;
     int error = tri_tcp_settings_make(&options->tcp, &settings);
     if (error)
-        return complain(options->addresses, NULL, error);
+        return error;
     int count = open_sockets(options, fds);
     if (count > 0)
         slot = tri_spawn_prepare(self, &listener_actor.actor, NULL, self->worker->index, &error);
@@ -419,7 +427,7 @@ int tr_tcp_listen_(tr_self *self, tr_ref *listener, const tr_tcp_listen_options 
     if (!slot) {
         close_all(fds, count > 0 ? (uint32_t)count : 0);
         tri_tcp_settings_unref(settings);
-        return count < 0 ? count : complain(options->addresses, NULL, error);
+        return count < 0 ? count : tri_tcp_complain("listen on", options->addresses, error);
     }
     struct listener *me = slot->state;
     for (int i = 0; i < count; i++)

@@ -754,7 +754,7 @@ Test(tcp, bad_addresses_and_options_are_refused_at_once)
         int error = act(CONNECT, TR_NOBODY, .tcp = &rows[i].options);
         cr_assert_eq(error, rows[i].error, "row %zu: %s", i, tr_error_name(error));
     }
-    cr_assert_eq(open_descriptors(), before);
+    expect_descriptors(before);
     expect_nothing(TR_MS(10));
     close_system();
 }

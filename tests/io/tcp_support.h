@@ -287,4 +287,11 @@ static inline int open_descriptors(void)
     return count;
 }
 
+/* Back to so many: the last are perhaps just being closed. */
+static inline void expect_descriptors(int count)
+{
+    for (int tries = 0; open_descriptors() != count; tries++, poll(NULL, 0, 1))
+        cr_assert_lt(tries, 10000, "%d descriptors, not %d", open_descriptors(), count);
+}
+
 #endif
