@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -514,25 +513,6 @@ static pid_t crowd(int connections, int *tell)
     close(ends[0]);
     *tell = ends[1];
     return child;
-}
-
-/* Lets the process open so many more descriptors, and answers the old limit. */
-static struct rlimit leave_descriptors(int count)
-{
-    struct rlimit old, limit;
-    int last = -1, fd;
-    struct dirent *entry;
-    DIR *dir = opendir("/proc/self/fd");
-    while ((entry = readdir(dir)))
-        last = (fd = atoi(entry->d_name)) > last ? fd : last;
-    closedir(dir);
-    while ((fd = dup(2)) < last) /* no holes below */
-        ;
-    getrlimit(RLIMIT_NOFILE, &old);
-    limit = old;
-    limit.rlim_cur = (rlim_t)(fd + 1 + count);
-    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    return old;
 }
 
 static int64_t cpu_ns(void)

@@ -12,6 +12,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -292,6 +294,25 @@ static inline void expect_descriptors(int count)
 {
     for (int tries = 0; open_descriptors() != count; tries++, poll(NULL, 0, 1))
         cr_assert_lt(tries, 10000, "%d descriptors, not %d", open_descriptors(), count);
+}
+
+/* Lets the process open so many more descriptors, and answers the old limit. */
+static inline struct rlimit leave_descriptors(int count)
+{
+    struct rlimit old, limit;
+    int last = -1, fd;
+    struct dirent *entry;
+    DIR *dir = opendir("/proc/self/fd");
+    while ((entry = readdir(dir)))
+        last = (fd = atoi(entry->d_name)) > last ? fd : last;
+    closedir(dir);
+    while ((fd = dup(2)) < last) /* no holes below */
+        ;
+    getrlimit(RLIMIT_NOFILE, &old);
+    limit = old;
+    limit.rlim_cur = (rlim_t)(fd + 1 + count);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    return old;
 }
 
 #endif

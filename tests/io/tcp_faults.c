@@ -1,0 +1,624 @@
+/* What goes wrong: owners that are killed, memory that runs out, an actor that hoards, an end amid everything. */
+#include "tests/io/tcp_support.h"
+
+#include <malloc.h>
+#include <stdio.h>
+
+static char bytes[1 << 20];
+
+/* ---- an owner that is killed ------------------------------------------------------------------------------------- */
+
+/* The owner is a probe of its own: it can be led to every step of a connection's life, and killed there. */
+struct victim {
+    tr_ref connection, other;
+    int peer;
+};
+
+static void step_connecting(struct victim *v)
+{
+    v->peer = -1; /* the attempt is under way or has succeeded */
+}
+
+static void step_connected_unhandled(struct victim *v)
+{
+    (void)v;
+}
+
+static void step_connected(struct victim *v)
+{
+    (void)v;
+    expect(tr_tcp_connected);
+}
+
+static void step_data_unhandled(struct victim *v)
+{
+    step_connected(v);
+    peer_send(v->peer, bytes, 100000);
+}
+
+static void step_data_handled(struct victim *v)
+{
+    step_data_unhandled(v);
+    expect(tr_tcp_data);
+    tr_probe_receive(probe, 0);
+}
+
+static void step_paused(struct victim *v)
+{
+    step_connected(v);
+    act(WINDOW, v->connection, .a = 0);
+    peer_send(v->peer, bytes, 30000);
+}
+
+static void step_writing(struct victim *v)
+{
+    step_connected(v);
+    act(WRITE, v->connection, .bytes = bytes, .size = sizeof bytes);
+}
+
+static void step_full(struct victim *v)
+{
+    step_writing(v);
+    while (!tr_is(tr_tcp_writable, tr_probe_receive(probe, SOON)))
+        ;
+}
+
+static void step_flushing(struct victim *v)
+{
+    step_writing(v);
+    act(FLUSH, v->connection);
+}
+
+static void step_shutting_down(struct victim *v)
+{
+    step_writing(v);
+    act(SHUTDOWN, v->connection);
+}
+
+static void step_shut_down(struct victim *v)
+{
+    step_connected(v);
+    act(SHUTDOWN, v->connection);
+    peer_expect_end(v->peer);
+}
+
+static void step_eof_unhandled(struct victim *v)
+{
+    step_connected(v);
+    shutdown(v->peer, SHUT_WR);
+}
+
+static void step_half_open(struct victim *v)
+{
+    step_connected(v);
+    act(HALF_OPEN, v->connection, .a = true);
+    shutdown(v->peer, SHUT_WR);
+    expect(tr_tcp_eof);
+    tr_probe_receive(probe, 0);
+}
+
+static void step_timeouts(struct victim *v)
+{
+    step_connected(v);
+    act(TIMEOUTS, v->connection, .t1 = TR_SECONDS(100), .t2 = TR_SECONDS(100));
+}
+
+static void step_asking(struct victim *v)
+{
+    step_connected(v);
+    act(INFO, v->connection);
+}
+
+static void step_detaching(struct victim *v)
+{
+    step_connected(v);
+    act(DETACH, v->connection);
+}
+
+static void step_detaching_slowly(struct victim *v)
+{
+    step_writing(v);
+    act(DETACH, v->connection);
+}
+
+static void step_aborting(struct victim *v)
+{
+    step_writing(v);
+    act(ABORT, v->connection);
+}
+
+static void step_closing(struct victim *v)
+{
+    step_connected(v);
+    act(CLOSE, v->connection);
+}
+
+static void step_connection_killed(struct victim *v)
+{
+    step_writing(v);
+    act(KILL, v->connection);
+}
+
+static const struct {
+    const char *name;
+    void (*lead)(struct victim *);
+} steps[] = {
+#define STEP(name) { #name, step_##name }
+    STEP(connecting),
+    STEP(connected_unhandled),
+    STEP(connected),
+    STEP(data_unhandled),
+    STEP(data_handled),
+    STEP(paused),
+    STEP(writing),
+    STEP(full),
+    STEP(flushing),
+    STEP(shutting_down),
+    STEP(shut_down),
+    STEP(eof_unhandled),
+    STEP(half_open),
+    STEP(timeouts),
+    STEP(asking),
+    STEP(detaching),
+    STEP(detaching_slowly),
+    STEP(aborting),
+    STEP(closing),
+    STEP(connection_killed),
+};
+
+/* Reads until the end, whatever kind of end that is. */
+static void peer_expect_over(int fd, const char *what)
+{
+    for (ssize_t n; (n = recv(fd, bytes, sizeof bytes, 0)) != 0;)
+        if (n < 0) {
+            cr_assert_eq(errno, ECONNRESET, "%s: %s", what, strerror(errno));
+            break;
+        }
+    close(fd);
+}
+
+static void play(tr_probe *nurse, size_t step, bool kill)
+{
+    tr_address address;
+    struct victim v;
+    int listener = peer_listen_narrow(&address, 4096);
+    probe = tr_probe_open(&test_system);
+    tr_ref owner = tr_probe_ref(probe);
+    v.connection = connect_with(&address, .send_buffer = 4096);
+    if (steps[step].lead != step_connecting)
+        v.peer = peer_accept(listener);
+    steps[step].lead(&v);
+    tr_probe *victim = probe;
+    probe = nurse;
+    act_((struct doing){ .act = kill ? KILL : EXIT, .who = owner, .a = (uint32_t)TR_EIO });
+    tr_probe_close(victim); /* with what it has been sent and has not looked at */
+    if (v.peer >= 0)
+        peer_expect_over(v.peer, steps[step].name);
+    close(listener);
+}
+
+Test(tcp_faults, an_owner_can_end_at_every_step_of_a_connections_life)
+{
+    open_system(2);
+    tr_probe *nurse = probe;
+    for (int round = 0; round < 3; round++)
+        for (size_t step = 0; step < sizeof steps / sizeof steps[0]; step++) {
+            int before = open_descriptors();
+            play(nurse, step, round & 1);
+            expect_descriptors(before);
+        }
+    close_system();
+}
+
+/* The same for the owner of a listener, with connections that nobody has taken yet. */
+Test(tcp_faults, a_listeners_owner_can_end_with_connections_on_offer)
+{
+    open_system(2);
+    tr_probe *nurse = probe;
+    for (int round = 0; round < 20; round++) {
+        int before = open_descriptors(), peers[3];
+        tr_ref listener;
+        probe = tr_probe_open(&test_system);
+        tr_address address = listen_somewhere(&listener, NULL);
+        for (int i = 0; i < 3; i++)
+            peers[i] = peer_connect(&address);
+        if (round & 1) {
+            expect(tr_tcp_accepted); /* being handled */
+            expect(tr_tcp_accepted);
+        }
+        tr_probe *victim = probe;
+        probe = nurse;
+        act(KILL, tr_probe_ref(victim));
+        tr_probe_close(victim);
+        for (int i = 0; i < 3; i++)
+            peer_expect_over(peers[i], "offered");
+        expect_descriptors(before);
+    }
+    close_system();
+}
+
+/* What was handed over lives on. */
+Test(tcp_faults, the_old_owner_can_end_when_it_has_handed_over)
+{
+    int peer;
+    open_system(2);
+    tr_probe *nurse = probe;
+    for (int round = 0; round < 20; round++) {
+        probe = tr_probe_open(&test_system);
+        tr_ref c = connected_pair(&peer, NULL);
+        act(OWN, c, .other = tr_probe_ref(nurse));
+        tr_probe *victim = probe;
+        probe = nurse;
+        act(KILL, tr_probe_ref(victim));
+        tr_probe_close(victim);
+        peer_send(peer, "still here", 10);
+        expect_data(c, "still here");
+        act(CLOSE, c);
+        expect_closed(c, 0);
+        peer_expect_end(peer);
+        close(peer);
+    }
+    close_system();
+}
+
+/* ---- descriptors ------------------------------------------------------------------------------------------------- */
+
+Test(tcp_faults, without_descriptors_connect_and_listen_say_so_and_leave_nothing_open)
+{
+    tr_address address;
+    char text[TR_ADDRESS_TEXT];
+    open_system(2);
+    int listener = peer_listen(&address);
+    struct rlimit old = leave_descriptors(0);
+    struct doing c = { .act = CONNECT, .tcp = &(tr_tcp_options){ .address = tr_address_text(&address, text) } };
+    struct doing l = { .act = LISTEN, .listen = &(tr_tcp_listen_options){ .addresses = "127.0.0.1:0" } };
+    for (int i = 0; i < 10; i++) {
+        cr_assert_eq(tr_probe_do(probe, do_act, &c), TR_EMFILE);
+        cr_assert_eq(tr_probe_do(probe, do_act, &l), TR_EMFILE);
+    }
+    setrlimit(RLIMIT_NOFILE, &old);
+    cr_assert_eq(tr_probe_do(probe, do_act, &c), 0);
+    close(peer_accept(listener));
+    close(listener);
+    close_system();
+}
+
+/* B20. */
+Test(tcp_faults, every_descriptor_is_closed_on_exec_and_none_blocks)
+{
+    bool before[1024] = { false };
+    int peer;
+    tr_ref listener;
+    for (int fd = 0; fd < 1024; fd++)
+        before[fd] = fcntl(fd, F_GETFD) >= 0;
+    open_system(2);
+    tr_address address = listen_somewhere(&listener, NULL);
+    int outside = peer_connect(&address);
+    act(OWN, tr_body(tr_tcp_accepted, expect(tr_tcp_accepted))->connection, .other = tr_probe_ref(probe));
+    expect(tr_tcp_connected);
+    connected_pair(&peer, NULL);
+    for (int fd = 0; fd < 1024; fd++) {
+        struct sockaddr_storage storage;
+        socklen_t length = sizeof storage;
+        int flags = fcntl(fd, F_GETFD);
+        if (flags < 0 || before[fd] || fd == peer || fd == outside)
+            continue;
+        cr_assert(flags & FD_CLOEXEC, "descriptor %d", fd);
+        cr_assert(getsockname(fd, (struct sockaddr *)&storage, &length) < 0 || fcntl(fd, F_GETFL) & O_NONBLOCK,
+            "descriptor %d", fd);
+    }
+    close(outside);
+    close(peer);
+    close_system();
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+static int echo(tr_self *self, void *state, const tr_msg *m)
+{
+    (void)state;
+    if (tr_is(tr_tcp_data, m))
+        tr_tcp_write(self, m->from, tr_buf_ref(tr_body(tr_tcp_data, m)->buf));
+    return tr_is(tr_tcp_closed, m) ? TR_STOP : TR_CONTINUE;
+}
+static const tr_actor echo_actor = { TR_SPEC, .name = "echo", .receive = echo, .state_size = 64 };
+
+static uint32_t server_stands; /* the address is known: by the test, the root */
+static tr_address server_address;
+
+static int server(tr_self *self, void *state, const tr_msg *m)
+{
+    (void)state;
+    if (tr_is(tr_tcp_accepted, m))
+        tr_tcp_serve(self, m, &echo_actor, NULL);
+    if (tr_is(tr_tcp_listening, m)) {
+        server_address = tr_body(tr_tcp_listening, m)->address;
+        ck_pr_fence_release();
+        ck_pr_store_32(&server_stands, 1);
+    }
+    return tr_is(tr_tcp_closed, m) ? tr_body(tr_tcp_closed, m)->reason : TR_CONTINUE;
+}
+
+static int server_start(tr_self *self, void *state, const void *arg)
+{
+    (void)state;
+    (void)arg;
+    return tr_tcp_listen(self, NULL, "127.0.0.1:0");
+}
+
+static const tr_actor server_actor = { TR_SPEC, .name = "server", .start = server_start, .receive = server };
+
+/* A client does all there is to do with a connection and checks what comes back. Whatever fails, it comes to its end. */
+enum { PIECES = 6, OVER_GOOD = 1, OVER_BAD = 2 };
+static const uint32_t sizes[PIECES] = { 1, 1000, 1025, 40000, 7, 200000 };
+static uint32_t client_over;
+
+struct client {
+    tr_ref connection;
+    uint32_t piece, got, at;
+    bool connected, closed;
+};
+
+static char pattern(uint32_t at)
+{
+    return (char)(at * 13 + at / 251);
+}
+
+static int client_start(tr_self *self, void *state, const void *arg)
+{
+    char text[TR_ADDRESS_TEXT];
+    (void)arg;
+    return tr_tcp_connect(self, &((struct client *)state)->connection, tr_address_text(&server_address, text),
+        .connect_ns = TR_SECONDS(5));
+}
+
+static int next_piece(tr_self *self, struct client *me)
+{
+    if (me->piece == PIECES) {
+        me->closed = true;
+        return tr_tcp_close(self, me->connection);
+    }
+    uint32_t size = sizes[me->piece++];
+    void *to;
+    tr_buf *buf = tr_buf_new(size, &to);
+    for (uint32_t i = 0; buf && i < size; i++)
+        ((char *)to)[i] = pattern(me->at + i);
+    me->at += size;
+    if (me->piece == 3 && !tr_tcp_ask(self, me->connection, TR_SECONDS(5)).bits)
+        return TR_ENOMEM;
+    if (me->piece == 4 && !tr_tcp_flush(self, me->connection, TR_SECONDS(5)).bits)
+        return TR_ENOMEM;
+    if (me->piece == 5)
+        tr_tcp_timeouts(self, me->connection, TR_SECONDS(100), TR_SECONDS(100));
+    return tr_tcp_write(self, me->connection, buf);
+}
+
+static int check_data(tr_self *self, struct client *me, const tr_buf *buf)
+{
+    static char got[1 << 20];
+    size_t size = tr_buf_read(buf, 0, got, sizeof got);
+    for (size_t i = 0; i < size; i++)
+        if (got[i] != pattern(me->got + (uint32_t)i))
+            tri_panic("byte %zu is wrong", me->got + i);
+    me->got += (uint32_t)size;
+    if (me->got > me->at)
+        tri_panic("more came back than was sent");
+    return me->got == me->at ? next_piece(self, me) : TR_CONTINUE;
+}
+
+static int client(tr_self *self, void *state, const tr_msg *m)
+{
+    struct client *me = state;
+    int error = 0;
+    if (tr_is(tr_tcp_connected, m)) {
+        if (me->connected)
+            tri_panic("connected twice");
+        me->connected = true;
+        error = next_piece(self, me);
+    } else if (tr_is(tr_tcp_data, m)) {
+        error = check_data(self, me, tr_body(tr_tcp_data, m)->buf);
+    } else if (tr_is(tr_tcp_closed, m)) {
+        return me->closed ? TR_STOP : TR_ECLOSED;
+    } else if (tr_is(tr_tcp_failed, m)) {
+        return TR_ECLOSED;
+    }
+    return error;
+}
+
+static void client_stop(tr_self *self, void *state, int reason)
+{
+    (void)self;
+    (void)state;
+    ck_pr_store_32(&client_over, reason ? OVER_BAD : OVER_GOOD);
+}
+
+static const tr_actor client_actor = { TR_SPEC,
+    .name = "client",
+    .start = client_start,
+    .receive = client,
+    .stop = client_stop,
+    .state_size = sizeof(struct client) };
+
+static int spawn_client(tr_self *self, void *arg)
+{
+    (void)arg;
+    return tr_ref_is_nobody(tr_spawn(self, &client_actor, NULL)) ? TR_ENOMEM : 0;
+}
+
+static uint32_t wait_for(const uint32_t *word)
+{
+    for (int i = 0; i < 10000 && !ck_pr_load_32(word); i++)
+        poll(NULL, 0, 1);
+    return ck_pr_load_32(word);
+}
+
+static void open_server(void)
+{
+    cr_assert_eq(tr_open(&test_system, &(tr_options){ .actor = &server_actor, .workers = 2, .seed = 42 }), 0);
+    cr_assert(wait_for(&server_stands));
+    probe = tr_probe_open(&test_system);
+}
+
+/* One request for memory fails, the first, the second, … until a whole run needs no more. */
+Test(tcp_faults, any_one_request_for_memory_can_fail)
+{
+    unsigned nth = 0, good = 0, whole = 0;
+    tri_pool_off();
+    tr_log_level(TR_LOG_ERROR);
+    open_server();
+    while (whole < 3) {
+        client_over = 0;
+        tri_memory_fail(++nth, false);
+        if (tr_probe_do(probe, spawn_client, NULL) == 0) {
+            cr_assert(wait_for(&client_over), "with request %u failing, the client hangs", nth);
+            good += client_over == OVER_GOOD;
+        }
+        whole = tri_memory_fail(0, false) == 0 ? whole + 1 : 0;
+        cr_assert_lt(nth, 100000);
+    }
+    cr_assert_gt(nth, 20);
+    cr_assert_geq(good, 3);
+    close_system();
+}
+
+/* From one on they all fail, for a while. */
+Test(tcp_faults, all_memory_can_be_gone_for_a_while)
+{
+    tri_pool_off();
+    tr_log_level(TR_LOG_ERROR);
+    open_server();
+    for (unsigned nth = 1; nth < 200; nth += 2) {
+        client_over = 0;
+        tri_memory_fail(nth, true);
+        int error = tr_probe_do(probe, spawn_client, NULL);
+        poll(NULL, 0, 5);
+        tri_memory_fail(0, false);
+        if (!error)
+            cr_assert(wait_for(&client_over), "with requests failing from %u on, the client hangs", nth);
+    }
+    client_over = 0;
+    cr_assert_eq(tr_probe_do(probe, spawn_client, NULL), 0); /* and in the end all is as before */
+    cr_assert_eq(wait_for(&client_over), OVER_GOOD);
+    close_system();
+}
+
+/* One actor keeps all that it receives; 999 others do not notice. */
+static int hoard(tr_self *self, void *state, const tr_msg *m)
+{
+    tr_buf **all = state;
+    if (tr_is(tr_tcp_connected, m))
+        tr_tcp_window(self, m->from, 64 << 20);
+    else if (tr_is(tr_tcp_data, m))
+        *all = tr_buf_join(tr_buf_ref(tr_body(tr_tcp_data, m)->buf), *all);
+    return tr_is(tr_tcp_closed, m) ? TR_STOP : TR_CONTINUE;
+}
+
+static void hoard_stop(tr_self *self, void *state, int reason)
+{
+    (void)self;
+    (void)reason;
+    tr_buf_unref(*(tr_buf **)state);
+}
+
+static const tr_actor hoard_actor = { TR_SPEC,
+    .name = "hoarder", .receive = hoard, .stop = hoard_stop, .state_size = sizeof(tr_buf *) };
+
+static int hoarders(tr_self *self, void *state, const tr_msg *m)
+{
+    bool *have_one = state;
+    if (tr_is(tr_tcp_accepted, m)) {
+        tr_tcp_serve(self, m, *have_one ? &echo_actor : &hoard_actor, NULL);
+        *have_one = true;
+        return TR_CONTINUE;
+    }
+    return server(self, NULL, m);
+}
+
+static const tr_actor hoarders_actor = { TR_SPEC,
+    .name = "server", .start = server_start, .receive = hoarders, .state_size = sizeof(bool) };
+
+Test(tcp_faults, a_hoarder_of_buffers_starves_nobody)
+{
+    enum { OTHERS = 999, HOARD = 16 << 20 };
+    static int peers[OTHERS];
+    struct rlimit files = { 4096, 4096 };
+    setrlimit(RLIMIT_NOFILE, &files);
+    cr_assert_eq(tr_open(&test_system, &(tr_options){ .actor = &hoarders_actor, .workers = 2 }), 0);
+    cr_assert(wait_for(&server_stands));
+    probe = tr_probe_open(&test_system);
+    int hoarder = peer_connect(&server_address);
+    for (size_t sent = 0; sent < HOARD; sent += sizeof bytes)
+        peer_send(hoarder, bytes, sizeof bytes);
+    for (int i = 0; i < OTHERS; i++)
+        peers[i] = peer_connect(&server_address);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < OTHERS; i++) {
+            bytes[0] = (char)i;
+            peer_send(peers[i], bytes, 3000);
+        }
+        for (int i = 0; i < OTHERS; i++) {
+            peer_read(peers[i], bytes, 3000);
+            cr_assert_eq(bytes[0], (char)i);
+        }
+    }
+    for (int i = 0; i < OTHERS; i++)
+        close(peers[i]);
+    close(hoarder);
+    close_system();
+}
+
+/* B17, and the goal of <= 400 bytes for connection and owner together; what is in flight has passed. */
+Test(tcp_faults, an_idle_connection_holds_no_buffer_and_little_memory)
+{
+    enum { IDLE = 5000 };
+    static int peers[IDLE];
+    tr_ref owner = TR_NOBODY;
+    struct rlimit files = { 2 * IDLE + 100, 2 * IDLE + 100 };
+    if (setrlimit(RLIMIT_NOFILE, &files))
+        cr_skip_test("so many descriptors are not allowed here");
+    open_server();
+    size_t before = mallinfo2().uordblks;
+    if (before == 0)
+        cr_skip_test("the allocator does not tell how much is in use");
+    for (int i = 0; i < IDLE; i++)
+        peers[i] = peer_connect(&server_address);
+    for (int i = 0; i < IDLE; i++) { /* each has echoed something before it is idle */
+        peer_send(peers[i], "hello", 5);
+        peer_expect(peers[i], "hello");
+    }
+    size_t each = (mallinfo2().uordblks - before) / IDLE;
+    (void)owner;
+    cr_assert_leq(each, 400, "%zu bytes", each);
+    for (int i = 0; i < IDLE; i++)
+        close(peers[i]);
+    close_system();
+}
+
+/* ---- the end of everything --------------------------------------------------------------------------------------- */
+
+/* B26. */
+Test(tcp_faults, a_system_can_be_closed_amid_everything)
+{
+    for (int round = 0; round < 10; round++) {
+        tr_address deaf, listening;
+        int fillers[8], silent = peer_listen_deaf(&deaf, fillers), reader, slow, outside;
+        int before = open_descriptors();
+        tr_ref listener;
+        open_system(2);
+        listening = listen_somewhere(&listener, NULL);
+        connect_to(&deaf);                    /* connecting */
+        connected_pair(&reader, NULL);        /* receiving */
+        tr_ref writer = narrow_pair(&slow);   /* sending to somebody who does not read */
+        act(WRITE, writer, .bytes = bytes, .size = sizeof bytes);
+        act(FLUSH, writer);
+        if (round & 1)
+            act(CLOSE, writer);
+        outside = peer_connect(&listening);   /* accepted and on offer */
+        close_system();
+        cr_assert_eq(open_descriptors(), before + 3);
+        peer_expect_over(outside, "offered");
+        peer_expect_over(reader, "receiving");
+        peer_expect_over(slow, "sending");
+        peer_close_deaf(silent, fillers);
+    }
+}
