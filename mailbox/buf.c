@@ -198,7 +198,8 @@ size_t tr_buf_read(const tr_buf *buf, size_t offset, void *to, size_t size)
     size_t done = 0;
     for (buf = seek(buf, &offset); buf && done < size; buf = buf->next, offset = 0) {
         size_t part = buf->length - offset < size - done ? buf->length - offset : size - done;
-        memcpy((char *)to + done, buf->bytes + offset, part);
+        if (part) /* an empty piece may have been adopted without any memory */
+            memcpy((char *)to + done, buf->bytes + offset, part);
         done += part;
     }
     return done;
