@@ -46,7 +46,11 @@ static void append(struct tri_wheel *wheel, struct tri_timer *timer)
 {
     unsigned level, slot;
     place(wheel, timer->deadline, &level, &slot);
-    cork_dllist_add_to_tail(&wheel->slots[level][slot], &timer->link);
+    struct cork_dllist *list = &wheel->slots[level][slot];
+    if (level == 0 && slot == position(wheel->tick, 0) && !cork_dllist_is_empty(list) &&
+        timer->deadline < timer_of(cork_dllist_end(list))->deadline)
+        wheel->sorted = false;
+    cork_dllist_add_to_tail(list, &timer->link);
     wheel->used[level][slot / 64] |= (uint64_t)1 << slot % 64;
 }
 
@@ -99,6 +103,13 @@ static bool next_event(const struct tri_wheel *wheel, uint64_t *tick, unsigned *
         }
     }
     return false;
+}
+
+/* The wheel has come to this tick. */
+static void come_to(struct tri_wheel *wheel, uint64_t tick)
+{
+    wheel->sorted = wheel->sorted && tick == wheel->tick;
+    wheel->tick = tick;
 }
 
 /* Takes a slot's list away from the wheel. */
@@ -172,14 +183,17 @@ bool tri_wheel_expire(struct tri_wheel *wheel, int64_t now, size_t max, void (*f
     unsigned level, slot;
 
     while (next_event(wheel, &tick, &level, &slot) && tick <= target) {
-        wheel->tick = tick;
+        come_to(wheel, tick);
         if (level > 0) {
             move_down(wheel, level, slot);
             continue;
         }
         struct cork_dllist *list = &wheel->slots[0][slot];
-        sort_slot(list);
         while (!cork_dllist_is_empty(list)) {
+            if (!wheel->sorted) { /* the first time, and when fire has armed one that comes before others */
+                sort_slot(list);
+                wheel->sorted = true;
+            }
             struct tri_timer *timer = timer_of(cork_dllist_start(list));
             if (timer->deadline > now)
                 return false; /* the tick has begun, the deadline has not passed */
@@ -191,7 +205,7 @@ bool tri_wheel_expire(struct tri_wheel *wheel, int64_t now, size_t max, void (*f
         mark_if_empty(wheel, 0, slot);
     }
     if (target > wheel->tick)
-        wheel->tick = target;
+        come_to(wheel, target);
     return false;
 }
 

@@ -8,7 +8,8 @@
  *
  * A tick only says where a timer stands. It fires when its deadline in nanoseconds has passed: never early, in the order
  * of deadlines, and equal deadlines in the order they were set: a slot is a list in that order, a slot's timers move down
- * before anything else can be put where they go, and an expiring slot is sorted stably.
+ * before anything else can be put where they go, and an expiring slot is sorted stably, again if a timer that fires arms
+ * one that comes before others of the slot.
  *
  * Belongs to one thread.
  */
@@ -34,6 +35,7 @@ struct tri_timer {
 
 struct tri_wheel {
     uint64_t tick; /* everything before it has been dealt with */
+    bool sorted;   /* the slot of `tick` is in the order of deadlines */
     size_t count;
     uint64_t used[TRI_WHEEL_LEVELS][TRI_WHEEL_SLOTS / 64]; /* which slots are not empty */
     struct cork_dllist slots[TRI_WHEEL_LEVELS][TRI_WHEEL_SLOTS];
