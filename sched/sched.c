@@ -11,6 +11,8 @@
 
 void tri_sched_give(struct tri_sched *sched, struct tri_run_list list, uint32_t count)
 {
+    if (!list.first) /* its `last` says nothing */
+        return;
     pthread_mutex_lock(&sched->lock);
     if (sched->global.first)
         sched->global.last->link.next = &list.first->link;

@@ -105,7 +105,7 @@ static inline void tri_sched_schedule(struct tri_sched *sched, struct tri_worker
 /* Puts a runnable without a home into the global list and wakes somebody. Any thread. */
 void tri_sched_inject(struct tri_sched *sched, struct tri_runnable *r);
 
-/* Adds a list to the global list. Any thread. */
+/* Adds a list, which may be empty, to the global list. Any thread. */
 void tri_sched_give(struct tri_sched *sched, struct tri_run_list list, uint32_t count);
 
 /* Takes up to max entries from the global list. Any thread. */
