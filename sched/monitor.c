@@ -16,7 +16,7 @@
 
 enum { LOOK_NS = 5000000, LOOK_ALL_RUN_NS = 50000000, LOOKS_BEFORE_SLEEP = 4 };
 
-struct watch {
+struct tri_watch {
     uint32_t turns;
     int64_t since; /* when it was first seen in this turn */
     bool named;
@@ -27,7 +27,7 @@ static bool holds_work(struct tri_worker *worker)
     return tri_ring_size(&worker->ring) > 0 || ck_pr_load_ptr(&worker->next) != NULL;
 }
 
-static void name_it(struct tri_sched *sched, struct tri_worker *worker, struct watch *watch, int64_t now)
+static void name_it(struct tri_sched *sched, struct tri_worker *worker, struct tri_watch *watch, int64_t now)
 {
     char what[256] = "";
     watch->named = true;
@@ -37,12 +37,12 @@ static void name_it(struct tri_sched *sched, struct tri_worker *worker, struct w
 }
 
 /* Looks at one worker; answers whether it runs. */
-static bool look_at(struct tri_sched *sched, struct tri_worker *worker, struct watch *watch, int64_t now)
+static bool look_at(struct tri_sched *sched, struct tri_worker *worker, struct tri_watch *watch, int64_t now)
 {
     uint32_t turns = ck_pr_load_32(&worker->turns);
     bool runs = ck_pr_load_ptr(&worker->running) != NULL;
     if (turns != watch->turns || !runs) {
-        *watch = (struct watch){ .turns = turns, .since = now };
+        *watch = (struct tri_watch){ .turns = turns, .since = now };
         return runs || ck_pr_load_uint(&worker->state) != TRI_PARKED;
     }
     if (holds_work(worker) && ck_pr_load_32(&sched->sleepers)) {
@@ -97,23 +97,28 @@ static bool stopped(struct tri_monitor *monitor)
 static void *monitor_main(void *arg)
 {
     struct tri_sched *sched = arg;
-    struct watch *watches = tri_memory_get_zeroed(sched->count * sizeof *watches);
     unsigned quiet = 0;
 
     tri_os_name_thread("troupe-monitor");
-    while (watches && !stopped(&sched->monitor)) {
+    while (!stopped(&sched->monitor)) {
         int64_t now = tri_clock_now(&tri_clock_real);
         unsigned running = 0;
         for (unsigned i = 0; i < sched->count; i++)
-            running += look_at(sched, sched->workers[i], &watches[i], now);
+            running += look_at(sched, sched->workers[i], &sched->monitor.watches[i], now);
         quiet = running ? 0 : quiet + 1;
         if (quiet < LOOKS_BEFORE_SLEEP)
             wait_for(sched, running == sched->count ? LOOK_ALL_RUN_NS : LOOK_NS);
         else
             sleep_until_poked(sched);
     }
-    tri_memory_put(watches);
     return NULL;
+}
+
+static void destroy(struct tri_monitor *monitor)
+{
+    pthread_cond_destroy(&monitor->condition);
+    pthread_mutex_destroy(&monitor->lock);
+    tri_memory_put(monitor->watches);
 }
 
 int tri_monitor_start(struct tri_sched *sched)
@@ -122,6 +127,9 @@ int tri_monitor_start(struct tri_sched *sched)
     pthread_condattr_t attributes;
     sigset_t old;
 
+    monitor->watches = tri_memory_get_zeroed(sched->count * sizeof *monitor->watches);
+    if (!monitor->watches)
+        return TR_ENOMEM;
     pthread_mutex_init(&monitor->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -130,8 +138,10 @@ int tri_monitor_start(struct tri_sched *sched)
     tri_os_block_signals(&old);
     int error = pthread_create(&monitor->thread, NULL, monitor_main, sched);
     tri_os_restore_signals(&old);
-    monitor->started = !error;
-    return error ? tri_error_from_errno(error) : 0;
+    if (!error)
+        return 0;
+    destroy(monitor);
+    return tri_error_from_errno(error);
 }
 
 void tri_monitor_stop(struct tri_sched *sched)
@@ -142,6 +152,5 @@ void tri_monitor_stop(struct tri_sched *sched)
     pthread_cond_signal(&monitor->condition);
     pthread_mutex_unlock(&monitor->lock);
     pthread_join(monitor->thread, NULL);
-    pthread_cond_destroy(&monitor->condition);
-    pthread_mutex_destroy(&monitor->lock);
+    destroy(monitor);
 }

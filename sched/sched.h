@@ -65,8 +65,9 @@ struct tri_monitor {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t condition;
-    unsigned int asleep; /* waits to be poked by a worker that starts to run */
-    bool stop, started;
+    struct tri_watch *watches; /* what it knows of each worker */
+    unsigned int asleep;       /* waits to be poked by a worker that starts to run */
+    bool stop;
 };
 
 struct tri_sched {
