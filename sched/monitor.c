@@ -66,12 +66,22 @@ static void wait_for(struct tri_sched *sched, int64_t ns)
     pthread_mutex_unlock(&monitor->lock);
 }
 
+static bool all_parked(struct tri_sched *sched)
+{
+    for (unsigned i = 0; i < sched->count; i++)
+        if (ck_pr_load_uint(&sched->workers[i]->state) != TRI_PARKED)
+            return false;
+    return true;
+}
+
+/* A worker may have begun to run since it was looked at and seen the monitor awake: announce, fence, look again. */
 static void sleep_until_poked(struct tri_sched *sched)
 {
     struct tri_monitor *monitor = &sched->monitor;
     pthread_mutex_lock(&monitor->lock);
     ck_pr_store_uint(&monitor->asleep, 1);
-    while (ck_pr_load_uint(&monitor->asleep) && !monitor->stop)
+    ck_pr_fence_memory(); /* pairs with the one in park() before tri_monitor_poke */
+    while (ck_pr_load_uint(&monitor->asleep) && !monitor->stop && all_parked(sched))
         pthread_cond_wait(&monitor->condition, &monitor->lock);
     ck_pr_store_uint(&monitor->asleep, 0);
     pthread_mutex_unlock(&monitor->lock);

@@ -326,6 +326,7 @@ static void park(struct tri_worker *worker)
         worker->searching = true;
     ck_pr_dec_32(&sched->sleepers);
     ck_pr_store_32(&worker->parks, worker->parks + 1);
+    ck_pr_fence_atomic_load(); /* RUNNING before the look whether the monitor sleeps; pairs with sleep_until_poked() */
     tri_monitor_poke(sched);
 }
 
