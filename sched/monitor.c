@@ -2,8 +2,9 @@
  * The monitor: a thread that watches whether the workers move.
  *
  * A worker that is in one turn from one look to the next does not move. If others sleep meanwhile, it gives up all that
- * may run elsewhere (its ring and its `next`; a flag tells the thief) and one sleeper is woken. If the turn lasts longer
- * than the watchdog allows, the actor and the type of the message are named in the log, once a turn.
+ * may run elsewhere (its ring and its `next`; a flag tells the thief) and one sleeper is woken; so it is when something
+ * lies in the global list, for those who put it there may have left it to this worker. If the turn lasts longer than the
+ * watchdog allows, the actor and the type of the message are named in the log, once a turn.
  *
  * It looks every 5 ms while a worker runs and another is parked, every 50 ms while all run (nobody could help then, but
  * the watchdog watches), and sleeps when everybody does, until a worker begins to run.
@@ -22,9 +23,11 @@ struct tri_watch {
     bool named;
 };
 
+/* What another worker could run: its own, or what was left to it in the global list. */
 static bool holds_work(struct tri_worker *worker)
 {
-    return tri_ring_size(&worker->ring) > 0 || ck_pr_load_ptr(&worker->next) != NULL;
+    return tri_ring_size(&worker->ring) > 0 || ck_pr_load_ptr(&worker->next) != NULL ||
+        ck_pr_load_32(&worker->sched->global_length) > 0;
 }
 
 static void name_it(struct tri_sched *sched, struct tri_worker *worker, struct tri_watch *watch, int64_t now)

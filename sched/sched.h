@@ -6,7 +6,7 @@
  *   - for a pinned actor: its home, if it is parked                      tri_worker_deliver
  *   - for an actor of a foreign thread: one parked worker, if nobody searches already   tri_sched_inject
  *   - for surplus that lasts: a worker that sees two or more waiting in its ring at two looks in a row wakes one
- *   - for a stuck worker's queue: by the monitor
+ *   - for a stuck worker's queue, and what was left to it in the global list: by the monitor
  *
  * The first two must not be lost, for nobody else may ever look. Both are "publish, fence, look for sleepers" against
  * "announce, fence, look again, sleep":
@@ -22,7 +22,9 @@
  * If the publisher's 3 does not see PARKED, the parker's 1 comes after it in the order of all fences, so the parker's 3
  * comes after the publisher's 1 and sees the entry. If it does see PARKED, the wake is called, and a port does not lose
  * wakes. With the search in between: a publisher that leaves the waking to the searcher has read searchers == 1 after its
- * push; the searcher gives the permission up before its own step 1, so its step 3 sees the push as well.
+ * push; the searcher gives the permission up before its own step 1, so its step 3 sees the push as well. (If it finds
+ * something else to run instead of going on to step 1, it takes from the global list between its turns; if it gets stuck,
+ * the monitor sees the list. It never keeps the permission while it runs a turn.)
  * (tests/model/scheduler.pml checks this, and finds the lost wake-up when a fence or the second look is taken out.)
  */
 #ifndef TRI_SCHED_H

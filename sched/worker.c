@@ -345,6 +345,11 @@ static void idle(struct tri_worker *worker)
     worker->attended = worker->now;
     if (timers_due(worker))
         worker->attend_due = true;
+    if (worker->searching) { /* before anything else: nobody else may search until it has */
+        if (!take_global(worker) && !tri_ring_size(&worker->ring))
+            steal(worker);
+        stop_searching(worker);
+    }
 }
 
 void tri_worker_loop(struct tri_worker *worker)
