@@ -11,6 +11,8 @@ enum { IDLE_SECONDS = 10 };
 
 static struct timespec timespec_of(int64_t ns)
 {
+    if (ns < 0) /* long past; a negative tv_nsec would be an error, not a time-out */
+        ns = 0;
     return (struct timespec){ ns / 1000000000, ns % 1000000000 };
 }
 
