@@ -6,6 +6,7 @@ static void init(void *element, uint32_t number)
 {
     struct tri_slot *slot = element;
     slot->box.word = TRI_WORD_CLOSED;
+    slot->box.generation = number == 0; /* no reference has generation 1 and number 0, TR_NOBODY (0 and 0) included */
     slot->identity = (uint64_t)number << TRI_SIGNAL_BITS;
 }
 

@@ -23,9 +23,11 @@ static bool make_chunk(struct tri_table *table)
     char *chunk = tri_memory_get_zeroed((size_t)ELEMENTS * table->element_size);
     if (!chunk)
         return false;
-    for (uint32_t i = ELEMENTS; i-- > (number == 0);) { /* number 0 stands for none */
+    for (uint32_t i = ELEMENTS; i-- > 0;) {
         struct tri_free_element *element = (void *)(chunk + (size_t)i * table->element_size);
         table->init(element, number << TRI_TABLE_CHUNK_BITS | i);
+        if (number == 0 && i == 0)
+            continue; /* number 0 stands for none: it is initialised, but never given out */
         element->next = table->free.first;
         table->free.first = element;
         table->free.count++;
