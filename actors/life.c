@@ -201,8 +201,10 @@ static void report_crash(const struct tri_slot *slot, int reason)
         tri_log(TR_LOG_WARNING, "ended: %s", tr_strerror(reason));
 }
 
-static void end_incarnation(tr_self *self, struct tri_slot *slot, int reason)
+/* Answers the news for the linked, to be told when the rest is done. */
+static tr_msg *end_incarnation(tr_self *self, struct tri_slot *slot, int reason)
 {
+    tr_msg *links = NULL;
     if (slot->flags & TRI_SLOT_STARTED) {
         slot->flags &= (uint8_t)~TRI_SLOT_STARTED;
         ck_pr_store_ptr(&self->type, NULL);
@@ -211,17 +213,17 @@ static void end_incarnation(tr_self *self, struct tri_slot *slot, int reason)
     }
     if (slot->cold) {
         tri_taken_end(self, slot->cold, reason);
-        tri_link_end(self, slot->cold, reason);
+        links = tri_link_take(slot->cold);
         tri_promise_drop_all(self, slot->cold);
     }
     ck_pr_store_16(&slot->incarnation, (uint16_t)(slot->incarnation + 1)); /* wards compare it when they are signalled */
     ck_pr_fence_store_atomic();
     tri_ward_end(self, slot);
+    return links;
 }
 
 static void bury(tr_self *self, struct tri_slot *slot)
 {
-    tri_mailbox_close(&slot->box, &slot->lanes);
     for (tr_msg *m; (m = tri_lanes_pop(&slot->lanes));) {
         tr_ref to = tri_ref_make(m->generation_, tri_ref_slot(self->me)); /* or an earlier actor of this slot */
         tri_dead(self, NULL, to, m, TR_EDOWN);
@@ -235,19 +237,23 @@ void tri_end(tr_self *self, int reason)
     if (reason < 0)
         tri_count(&self->counters.crashed);
     report_crash(slot, reason);
-    end_incarnation(self, slot, reason);
+    tr_msg *links = end_incarnation(self, slot, reason);
     if (comes_again(self, slot, reason)) {
         slot->status = TRI_RESTARTING;
+        tri_link_tell(self, links, reason);
         tri_duty_ended(self, reason, false);
         return;
     }
     slot->status = TRI_CLOSING;
     slot->in_flight++; /* this turn: operations that come home during it do not release the slot */
-    if (slot->cold) {
-        tri_monitor_end(self, slot->cold, reason);
+    tr_msg *monitors = slot->cold ? tri_monitor_take(slot->cold) : NULL;
+    if (slot->cold)
         tri_name_end(self->system, slot->cold);
+    tri_mailbox_close(&slot->box, &slot->lanes);
+    tri_link_tell(self, links, reason);
+    tri_monitor_tell(self, monitors, reason);
+    if (slot->cold)
         tri_duty_ended(self, reason, true);
-    }
     bury(self, slot);
     if (tri_unlikely(tr_ref_eq(self->me, self->system->root)))
         tri_system_root_ended(self->system, reason);

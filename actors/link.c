@@ -100,16 +100,28 @@ static void exited_nobody(tr_self *self, tr_ref to, tr_msg *m)
     tri_promise_free(promise_of(m));
 }
 
-void tri_link_end(tr_self *self, struct tri_cold *cold, int reason)
+tr_msg *tri_link_take(struct tri_cold *cold)
 {
     struct cork_dllist_item *at, *next;
+    tr_msg *news = NULL, **end = &news;
     for (at = cold->held.head.next; at != &cold->held.head; at = next) {
         struct tri_promise *promise = tri_container_of(at, struct tri_promise, held);
         next = at->next;
         if (promise->kind != TRI_PROMISE_LINK)
             continue;
         unhold(promise);
-        tell(self, promise, promise->other, self->me, reason);
+        *end = &promise->msg;
+        end = &promise->msg.next_;
+    }
+    *end = NULL;
+    return news;
+}
+
+void tri_link_tell(tr_self *self, tr_msg *news, int reason)
+{
+    for (tr_msg *next; news; news = next) {
+        next = news->next_;
+        tell(self, promise_of(news), promise_of(news)->other, self->me, reason);
     }
 }
 

@@ -135,14 +135,26 @@ void tr_demonitor(tr_self *self, tr_monitor monitor)
 
 /* ---- the end comes ----------------------------------------------------------------------------------------------- */
 
-void tri_monitor_end(tr_self *self, struct tri_cold *cold, int reason)
+tr_msg *tri_monitor_take(struct tri_cold *cold)
 {
+    tr_msg *news = NULL, **end = &news;
     while (!cork_dllist_is_empty(&cold->monitors)) {
         struct tri_promise *promise =
             tri_container_of(cork_dllist_start(&cold->monitors), struct tri_promise, at_target);
         cork_dllist_remove(&promise->at_target);
-        if (tri_promise_keep(promise))
-            tell(self, promise, reason);
-        /* else it was dropped, and its recall is on the way to us: it will find us closed, and free it */
+        if (!tri_promise_keep(promise))
+            continue; /* it was dropped, and its recall is on the way to us: it will find us closed, and free it */
+        *end = &promise->msg;
+        end = &promise->msg.next_;
+    }
+    *end = NULL;
+    return news;
+}
+
+void tri_monitor_tell(tr_self *self, tr_msg *news, int reason)
+{
+    for (tr_msg *next; news; news = next) {
+        next = news->next_;
+        tell(self, promise_of(news), reason);
     }
 }

@@ -21,8 +21,8 @@
  *
  * Whoever has the message in hand after KEPT frees the element: the holder when it is dispatched (it is seen by the
  * program only if the state still is KEPT), or whoever finds that the holder's mailbox is closed. An ending actor drops
- * all it holds before it closes its mailbox, and lets its own monitors know before that as well; so nobody frees an
- * element while it is still in a list of somebody else's.
+ * all it holds before it closes its mailbox, and takes the monitors on it out of their list before that as well; so nobody
+ * frees an element while it is still in a list. Those it tells afterwards, when it can be seen to have ended.
  */
 #ifndef TRI_PROMISE_H
 #define TRI_PROMISE_H

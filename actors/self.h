@@ -133,9 +133,15 @@ int64_t tri_deadline_unpack(uint32_t packed, int64_t now);
 
 /* ---- what ends with an actor ------------------------------------------------------------------------------------- */
 
-void tri_link_end(tr_self *self, struct tri_cold *cold, int reason);    /* link.c: tells the linked */
-bool tri_link_any(const struct tri_cold *cold);                         /* whether somebody is */
-void tri_monitor_end(tr_self *self, struct tri_cold *cold, int reason); /* monitor.c: tells the monitors */
+/* The news for the linked and for the monitors, taken out of their lists while the mailbox is still open (a message about
+ * an element that finds it closed frees the element); and told afterwards, so that whoever hears of an end finds the actor
+ * ended. Lists linked by next_. */
+tr_msg *tri_link_take(struct tri_cold *cold);
+void tri_link_tell(tr_self *self, tr_msg *news, int reason);
+tr_msg *tri_monitor_take(struct tri_cold *cold);
+void tri_monitor_tell(tr_self *self, tr_msg *news, int reason);
+
+bool tri_link_any(const struct tri_cold *cold);                         /* whether somebody is linked */
 void tri_name_end(struct tri_system *system, struct tri_cold *cold);    /* name.c */
 void tri_ward_end(tr_self *self, struct tri_slot *slot);                /* ward.c: tells the wards */
 void tri_duty_ended(tr_self *self, int reason, bool gone);              /* supervisor.c: tells the supervisor */
