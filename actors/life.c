@@ -222,12 +222,15 @@ static tr_msg *end_incarnation(tr_self *self, struct tri_slot *slot, int reason)
     return links;
 }
 
-static void bury(tr_self *self, struct tri_slot *slot)
+static void bury(tr_self *self, struct tri_slot *slot, int reason)
 {
+    self->ended = true;
+    self->reason = reason;
     for (tr_msg *m; (m = tri_lanes_pop(&slot->lanes));) {
         tr_ref to = tri_ref_make(m->generation_, tri_ref_slot(self->me)); /* or an earlier actor of this slot */
         tri_dead(self, NULL, to, m, TR_EDOWN);
     }
+    self->ended = false;
 }
 
 void tri_end(tr_self *self, int reason)
@@ -254,7 +257,7 @@ void tri_end(tr_self *self, int reason)
     tri_monitor_tell(self, monitors, reason);
     if (slot->cold)
         tri_duty_ended(self, reason, true);
-    bury(self, slot);
+    bury(self, slot, reason);
     if (tri_unlikely(tr_ref_eq(self->me, self->system->root)))
         tri_system_root_ended(self->system, reason);
     self->slot = NULL;

@@ -141,7 +141,7 @@ static void link_arrived(tr_self *self, tr_msg *m)
 
 static void link_found_nobody(tr_self *self, tr_ref to, tr_msg *m)
 {
-    tell(self, promise_of(m), m->from, to, TR_ENOENT);
+    tell(self, promise_of(m), m->from, to, tri_reason_of(self, to));
 }
 
 static const struct tri_runtime_type link_type =

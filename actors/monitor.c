@@ -47,9 +47,8 @@ static void arrived(tr_self *self, tr_msg *m)
 static void found_nobody(tr_self *self, tr_ref to, tr_msg *m)
 {
     struct tri_promise *promise = promise_of(m);
-    (void)to;
     if (ck_pr_cas_32(&promise->state, TRI_ASKED, TRI_KEPT))
-        tell(self, promise, TR_ENOENT);
+        tell(self, promise, tri_reason_of(self, to));
     else
         tri_promise_free(promise);
 }

@@ -24,6 +24,8 @@ struct tr_self {
     bool kept;               /* the message was taken, forwarded or answered for good: not the turn's to release */
     bool answered;           /* it is a request and has had its answer, */
     int refused;             /* or will have this one (negative) when its handler returns */
+    bool ended;              /* the running actor has, its mailbox is being emptied; */
+    int reason;              /* and why */
     struct tri_cache slots, promises;
     struct tri_counters counters;
 };
@@ -140,6 +142,13 @@ tr_msg *tri_link_take(struct tri_cold *cold);
 void tri_link_tell(tr_self *self, tr_msg *news, int reason);
 tr_msg *tri_monitor_take(struct tri_cold *cold);
 void tri_monitor_tell(tr_self *self, tr_msg *news, int reason);
+
+/* Why `who`, whom a link or a monitor did not find, is down: its reason when it has just ended, with the request waiting in
+ * its mailbox; else TR_ENOENT. */
+static inline int tri_reason_of(const tr_self *self, tr_ref who)
+{
+    return self && self->ended && tr_ref_eq(self->me, who) ? self->reason : TR_ENOENT;
+}
 
 bool tri_link_any(const struct tri_cold *cold);                         /* whether somebody is linked */
 void tri_name_end(struct tri_system *system, struct tri_cold *cold);    /* name.c */
