@@ -38,7 +38,7 @@ bool tri_vector_grow(void *vector_, size_t size, uint32_t count, uint32_t *max, 
     tri_tag new_tag;
     if (count < *max)
         return true;
-    uint32_t new_max = *max ? *max * 2 : (uint32_t)(TRI_LINE / size);
+    uint32_t new_max = *max ? *max * 2 : size < TRI_LINE ? (uint32_t)(TRI_LINE / size) : 1;
     void *bigger = tri_block_get(new_max * size, &new_tag);
     if (!bigger)
         return false;
