@@ -62,10 +62,11 @@ typedef struct tr_supervisor {
 /* Stamps a supervisor; the first initialiser of every tr_supervisor. */
 #define TR_SUPERVISOR .size_ = sizeof(tr_supervisor)
 
-/* Spawns a supervisor, which starts its children on its own turns. Answers as tr_spawn does; options: name, link,
- * monitor, error. In a handler. */
-#define tr_supervise(self, supervisor, ...)                                                                       \
-    tr_supervise_((self), (supervisor), &(const tr_spawn_options){ .arg = NULL, __VA_ARGS__ })
+/* tr_supervise(self, &supervisor) or tr_supervise(self, &supervisor, .name = "app"): spawns a supervisor, which starts its
+ * children on its own turns. Answers as tr_spawn does; options: name, link, monitor, error. In a handler. */
+#define tr_supervise(...) TR_SUPERVISE_(__VA_ARGS__, .arg = NULL)
+#define TR_SUPERVISE_(self, supervisor, ...)                                                                      \
+    tr_supervise_((self), (supervisor), &(const tr_spawn_options){ __VA_ARGS__ })
 
 tr_ref tr_supervise_(tr_self *self, const tr_supervisor *supervisor, const tr_spawn_options *options);
 
