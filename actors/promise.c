@@ -88,10 +88,11 @@ struct tri_promise *tri_promise_find(uint64_t id)
     return promise->held.next ? promise : NULL;
 }
 
-/* A dropped promise that was still to come: its keeper has to let go of it. */
-static void tell_keeper(tr_self *self, struct tri_promise *promise, uint32_t was)
+/* A dropped promise that was still to come: its keeper has to let go of it. The keeper of a monitor that was only asked for,
+ * and that of a job, may have done so already, and the element be another promise: its kind was read before. */
+static void tell_keeper(tr_self *self, struct tri_promise *promise, enum tri_promise_kind kind, uint32_t was)
 {
-    switch ((enum tri_promise_kind)promise->kind) {
+    switch (kind) {
     case TRI_PROMISE_TIMER:
     case TRI_PROMISE_CALL:
         if (promise->worker != self->worker->index) {
@@ -116,6 +117,7 @@ static void tell_keeper(tr_self *self, struct tri_promise *promise, uint32_t was
 
 void tri_promise_drop(tr_self *self, struct tri_promise *promise)
 {
+    enum tri_promise_kind kind = (enum tri_promise_kind)promise->kind;
     uint32_t was = ck_pr_load_32(&promise->state);
     unhold(promise);
     do {
@@ -125,7 +127,7 @@ void tri_promise_drop(tr_self *self, struct tri_promise *promise)
         }
     } while (!ck_pr_cas_32_value(&promise->state, was, TRI_DROPPED, &was));
     ck_pr_fence_acquire(); /* pairs with the keeper's release fence when it set ARMED */
-    tell_keeper(self, promise, was);
+    tell_keeper(self, promise, kind, was);
 }
 
 void tri_promise_drop_all(tr_self *self, struct tri_cold *cold)
