@@ -33,7 +33,8 @@ struct tr_self {
 /* Aborts unless self is in a turn, on the thread whose turn it is. */
 static inline void tri_check_self(const tr_self *self, const char *function)
 {
-    if (tri_unlikely(!self || !self->slot || (self->worker && tri_worker_here != self->worker)))
+    /* In this order: another thread's slot may change while it is looked at, its worker does not. */
+    if (tri_unlikely(!self || (self->worker && tri_worker_here != self->worker) || !self->slot))
         tri_panic("%s: the tr_self is not valid here (it is valid during the call it was handed to, on that thread)",
             function);
 }
