@@ -13,6 +13,15 @@
 #include <criterion/criterion.h>
 #include <troupe/troupe.h>
 
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #define SOON TR_SECONDS(10) /* a time limit that is only ever reached when something is wrong */
 
 static tr_system test_system;
@@ -28,11 +37,21 @@ static int quiet_receive(tr_self *self, void *state, const tr_msg *m)
 
 static const tr_actor quiet_root = { TR_SPEC, .name = "root", .receive = quiet_receive };
 
-static inline void open_system(unsigned workers)
+/* Opens a system with these options; without a root in them it gets the quiet one. */
+static inline void open_system_with(tr_options options)
 {
-    cr_assert_eq(tr_open(&test_system, &(tr_options){ .actor = &quiet_root, .workers = workers, .seed = 42 }), 0);
+    if (!options.actor && !options.supervisor)
+        options.actor = &quiet_root;
+    if (!options.seed)
+        options.seed = 42;
+    cr_assert_eq(tr_open(&test_system, &options), 0);
     probe = tr_probe_open(&test_system);
     cr_assert_not_null(probe);
+}
+
+static inline void open_system(unsigned workers)
+{
+    open_system_with((tr_options){ .workers = workers });
 }
 
 /* Elements of a type-stable table that are in use; all caches have been emptied when no system runs. */
@@ -42,14 +61,20 @@ static inline int64_t table_in_use(const struct tri_table *table)
     return all ? all - 1 - (int64_t)table->free.count : 0;
 }
 
+/* Nothing is left of any system: for after the last one was closed, which has checked that all messages had a fate. */
+static inline void expect_nothing_left(void)
+{
+    cr_assert_eq(table_in_use(&tri_slots), 0, "slots are left: %ld", (long)table_in_use(&tri_slots));
+    cr_assert_eq(table_in_use(&tri_promises), 0, "promises are left: %ld", (long)table_in_use(&tri_promises));
+    cr_assert_eq(tri_pool_balance(), 0, "blocks are left: %ld", (long)tri_pool_balance());
+}
+
 /* Closes it, and checks that nothing is left of it. */
 static inline void close_system(void)
 {
     tr_probe_close(probe);
     cr_assert_eq(tr_close(&test_system), 0);
-    cr_assert_eq(table_in_use(&tri_slots), 0, "slots are left: %ld", (long)table_in_use(&tri_slots));
-    cr_assert_eq(table_in_use(&tri_promises), 0, "promises are left: %ld", (long)table_in_use(&tri_promises));
-    cr_assert_eq(tri_pool_balance(), 0, "blocks are left: %ld", (long)tri_pool_balance());
+    expect_nothing_left();
 }
 
 /* The next message, which must come and be of this type. */
@@ -68,5 +93,139 @@ static inline const tr_msg *expect_(const tr_msg *m, const tr_type *type, const 
         const tr_msg *surprise_ = tr_probe_receive(probe, (ns));                                                  \
         cr_assert_null(surprise_, "a %s came", surprise_->type->name);                                            \
     } while (0)
+
+/* ---- how much ---------------------------------------------------------------------------------------------------- */
+
+/* The size of a stress test: bounded in the default suite, whole at night (TROUPE_NIGHT in the environment). */
+static inline unsigned scaled(unsigned usual, unsigned at_night)
+{
+    return getenv("TROUPE_NIGHT") ? at_night : usual;
+}
+
+/* ---- a handler that does not return ------------------------------------------------------------------------------ */
+
+/* A gate holds whoever passes it, a handler or a blocking job, until it is opened. */
+struct gate {
+    sem_t reached, open;
+};
+
+static inline void gate_init(struct gate *gate)
+{
+    sem_init(&gate->reached, 0, 0);
+    sem_init(&gate->open, 0, 0);
+}
+
+static inline void wait_semaphore(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0) {
+    }
+}
+
+static inline void gate_pass(struct gate *gate)
+{
+    sem_post(&gate->reached);
+    wait_semaphore(&gate->open);
+}
+
+/* Waits until somebody stands at the gate. */
+static inline void gate_await(struct gate *gate)
+{
+    wait_semaphore(&gate->reached);
+}
+
+static inline void gate_open(struct gate *gate)
+{
+    sem_post(&gate->open);
+}
+
+/* ---- what is logged ---------------------------------------------------------------------------------------------- */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    size_t used;
+    char text[1 << 16];
+} captured = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+static inline void capture(void *arg, const tr_log_record *record)
+{
+    (void)arg;
+    pthread_mutex_lock(&captured.lock);
+    size_t room = sizeof captured.text - captured.used;
+    int length = snprintf(captured.text + captured.used, room, "%s: %s\n", record->actor, record->text);
+    if (length > 0 && (size_t)length < room)
+        captured.used += (size_t)length;
+    pthread_cond_broadcast(&captured.changed);
+    pthread_mutex_unlock(&captured.lock);
+}
+
+/* From now on lines up to this level, "actor <ref>: text", go where logged() finds them. */
+static inline void capture_log(enum tr_log_level level)
+{
+    tr_log_level(level);
+    tr_log_to(capture, NULL);
+}
+
+/* How many lines hold this text. */
+static inline unsigned logged(const char *text)
+{
+    unsigned times = 0;
+    pthread_mutex_lock(&captured.lock);
+    for (const char *at = captured.text; (at = strstr(at, text)); at++)
+        times++;
+    pthread_mutex_unlock(&captured.lock);
+    return times;
+}
+
+/* Waits for a line with this text. */
+static inline void expect_logged(const char *text)
+{
+    struct timespec until;
+    int error = 0;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += SOON / TR_SECONDS(1);
+    pthread_mutex_lock(&captured.lock);
+    while (!strstr(captured.text, text) && !error)
+        error = pthread_cond_timedwait(&captured.changed, &captured.lock, &until);
+    pthread_mutex_unlock(&captured.lock);
+    cr_assert_eq(error, 0, "\"%s\" was not logged, but:\n%s", text, captured.text);
+}
+
+/* ---- programmer errors ------------------------------------------------------------------------------------------- */
+
+/* A process that runs this function must die of a panic whose report holds all of these texts. To be called when no other
+ * thread runs: before a system is opened. */
+#define expect_panic(function, ...)                                                                               \
+    expect_panic_((function), #function, (const char *const[]){ __VA_ARGS__, NULL })
+
+static inline void expect_panic_(void (*function)(void), const char *name, const char *const *texts)
+{
+    char report[4096];
+    size_t used = 0;
+    ssize_t got;
+    int ends[2], status = 0;
+
+    cr_assert_eq(pipe(ends), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+        dup2(ends[1], STDERR_FILENO);
+        alarm(60);
+        function();
+        _exit(0);
+    }
+    close(ends[1]);
+    while ((got = read(ends[0], report + used, sizeof report - 1 - used)) > 0)
+        used += (size_t)got;
+    report[used] = '\0';
+    close(ends[0]);
+    waitpid(child, &status, 0);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "%s: no panic, but status %x: %s", name,
+        (unsigned)status, report);
+    for (; *texts; texts++)
+        cr_assert_not_null(strstr(report, *texts), "%s: no \"%s\" in: %s", name, *texts, report);
+}
 
 #endif
