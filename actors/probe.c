@@ -210,7 +210,7 @@ int tr_probe_do(tr_probe *probe, int (*function)(tr_self *self, void *arg), void
 
 static tr_msg *make(const tr_probe *probe, const tr_type *type, const void *body, size_t size)
 {
-    tr_msg *m = tri_msg_new(type, size);
+    tr_msg *m = size <= TR_BODY_MAX ? tri_msg_new(type, size) : NULL;
     if (!m)
         return NULL;
     m->from = probe->ref;
@@ -221,20 +221,28 @@ static tr_msg *make(const tr_probe *probe, const tr_type *type, const void *body
     return m;
 }
 
+/* There is no message: the body is consumed all the same. */
+static int drop_body(const tr_type *type, const void *body, int error)
+{
+    if (body && type->drop)
+        type->drop((void *)body);
+    return error;
+}
+
 int tr_probe_send_(tr_probe *probe, tr_ref to, const tr_type *type, const void *body, size_t size)
 {
     tr_msg *m = make(probe, type, body, size);
-    return m ? tri_deliver(NULL, to, m) : TR_ENOMEM;
+    return m ? tri_deliver(NULL, to, m) : drop_body(type, body, size <= TR_BODY_MAX ? TR_ENOMEM : TR_EMSGSIZE);
 }
 
 int tr_probe_reply_(tr_probe *probe, const tr_type *type, const void *body, size_t size)
 {
     const tr_msg *request = probe->current;
     if (!request || !(request->flags_ & TRI_MSG_REQUEST) || probe->answered)
-        return TR_EINVAL;
+        return drop_body(type, body, TR_EINVAL);
     tr_msg *m = make(probe, type, body, size);
     if (!m)
-        return TR_ENOMEM;
+        return drop_body(type, body, size <= TR_BODY_MAX ? TR_ENOMEM : TR_EMSGSIZE);
     m->call = request->call;
     m->flags_ = TRI_MSG_ANSWER | TRI_MSG_EXEMPT;
     probe->answered = true;
