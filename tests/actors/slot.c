@@ -1,0 +1,211 @@
+/* References and the slots they name: one that is stale, or names nobody, hits nobody. */
+#include "tests/actors/puppet.h"
+
+#include "mailbox/ref.h"
+
+TR_MESSAGE(note, tr_ref meant_for;);
+TR_DEFINE(note);
+TR_SIGNAL(done);
+TR_DEFINE(done);
+
+/* ---- nobody ------------------------------------------------------------------------------------------------------ */
+
+static int try_nobody(tr_self *self, void *arg)
+{
+    tr_actor_stats stats;
+    (void)arg;
+    cr_assert_eq(tr_send(self, TR_NOBODY, done), TR_EDOWN);
+    cr_assert_eq(tr_send_urgent(self, TR_NOBODY, done), TR_EDOWN);
+    cr_assert_eq(tr_post(TR_NOBODY, done), TR_EDOWN);
+    cr_assert_eq(tr_stats_of(TR_NOBODY, &stats), TR_EDOWN);
+    cr_assert_not(tr_alive(TR_NOBODY));
+    tr_kill(self, TR_NOBODY);
+    tr_exit(self, TR_NOBODY, 0);
+    tr_monitor_set(self, TR_NOBODY);
+    tr_ask(self, TR_NOBODY, SOON, done);
+    return TR_CONTINUE;
+}
+
+Test(slot, nobody_is_down)
+{
+    open_system(2);
+    tr_stats before = stats_now();
+    tr_probe_do(probe, try_nobody, NULL);
+    cr_assert_eq(tr_body(tr_down, expect(tr_down))->reason, TR_ENOENT);
+    cr_assert_eq(tr_body(tr_failed, expect(tr_failed))->reason, TR_EDOWN);
+    cr_assert_eq(stats_now().dead_down, before.dead_down + 3);
+    close_system();
+}
+
+Test(slot, a_reference_of_another_node_or_beyond_the_table_is_down)
+{
+    const tr_ref wrong[] = {
+        { (uint64_t)1 << 56 | 1 << 24 | 1 }, { UINT64_MAX }, { (uint64_t)1 << 24 | 0xffffff }, { 1 }, { (uint64_t)1 << 24 },
+    };
+    open_system(1);
+    for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        cr_assert_eq(tr_probe_send(probe, wrong[i], done), TR_EDOWN);
+        cr_assert_not(tr_alive(wrong[i]));
+    }
+    close_system();
+}
+
+/* ---- stale ------------------------------------------------------------------------------------------------------- */
+
+/* Ends when it is told to; a note that was meant for another is a failure. */
+static unsigned noted;
+
+static int mayfly_receive(tr_self *self, void *state, const tr_msg *m)
+{
+    (void)state;
+    if (tr_is(note, m)) {
+        cr_assert(tr_ref_eq(tr_body(note, m)->meant_for, tr_me(self)), "a stale reference hit a later actor");
+        ck_pr_inc_uint(&noted);
+    }
+    return tr_is(done, m) ? TR_STOP : TR_CONTINUE;
+}
+
+static const tr_actor mayfly_actor = { TR_SPEC, .name = "mayfly", .receive = mayfly_receive };
+
+enum { LIVES = 5000 };
+
+struct lives {
+    tr_ref last;
+    struct mayflies {
+        tr_ref refs[LIVES];
+        unsigned count;
+    } *past;
+};
+
+static int abuse_the_past(tr_self *self, void *arg)
+{
+    struct mayflies *past = arg;
+    tr_actor_stats stats;
+    for (unsigned i = 0; i < past->count; i++) {
+        tr_ref stale = past->refs[i];
+        cr_assert_eq(tr_send(self, stale, note, .meant_for = stale), TR_EDOWN);
+        cr_assert_eq(tr_post(stale, note, .meant_for = stale), TR_EDOWN);
+        cr_assert_not(tr_alive(stale));
+        cr_assert_eq(tr_stats_of(stale, &stats), TR_EDOWN);
+        tr_kill(self, stale);
+        tr_exit(self, stale, TR_EFAULT);
+        tr_unlink(self, stale);
+    }
+    return TR_CONTINUE;
+}
+
+Test(slot, stale_references_do_not_hit_the_actor_that_has_the_slot_now)
+{
+    static struct mayflies past;
+    static bool used[1 << 12];
+    unsigned slots = 0;
+    open_system(1);
+    for (; past.count < LIVES; past.count++) {
+        tr_ref ref = probe_spawn(&mayfly_actor, NULL, .monitor = true);
+        past.refs[past.count] = ref;
+        for (unsigned i = past.count; i-- > 0 && i + 10 > past.count;)
+            cr_assert_not(tr_ref_eq(ref, past.refs[i]));
+        cr_assert_lt(tri_ref_slot(ref), 1u << 12);
+        slots += !used[tri_ref_slot(ref)];
+        used[tri_ref_slot(ref)] = true;
+        tr_probe_send(probe, ref, done);
+        expect_down(ref, 0);
+    }
+    cr_assert_lt(slots, LIVES / 10u, "the slots were not reused, so this proves nothing");
+    tr_ref living[200];
+    for (unsigned i = 0; i < 200; i++)
+        living[i] = probe_spawn(&mayfly_actor, NULL);
+    tr_probe_do(probe, abuse_the_past, &past);
+    for (unsigned i = 0; i < 200; i++) {
+        cr_assert(tr_alive(living[i]));
+        cr_assert_eq(tr_probe_send(probe, living[i], note, .meant_for = living[i]), 0);
+    }
+    close_system();
+    cr_assert_eq(noted, 200u);
+}
+
+/* Senders that race with the end of their receivers and with the next ones in their slots. */
+struct race {
+    tr_ref target; /* read and written by several threads */
+    unsigned int stop;
+};
+
+static void *post_at(void *arg)
+{
+    struct race *race = arg;
+    uint64_t posted = 0;
+    while (!ck_pr_load_uint(&race->stop)) {
+        tr_ref to = { ck_pr_load_64(&race->target.bits) };
+        posted += tr_post(to, note, .meant_for = to) == 0;
+    }
+    return (void *)(uintptr_t)posted;
+}
+
+static int let_live(tr_self *self, void *arg)
+{
+    struct race *race = arg;
+    tr_ref next = tr_spawn(self, &mayfly_actor, NULL);
+    tr_ref last = { ck_pr_load_64(&race->target.bits) };
+    ck_pr_store_64(&race->target.bits, next.bits);
+    tr_send(self, last, note, .meant_for = last);
+    tr_send(self, last, done);
+    tr_send(self, last, note, .meant_for = last);
+    return TR_CONTINUE;
+}
+
+Test(slot, senders_that_race_with_ends_and_new_actors_hit_nobody_else)
+{
+    enum { THREADS = 3 };
+    pthread_t threads[THREADS];
+    struct race race = { .stop = 0 };
+    open_system(2);
+    tr_ref puppet = make_puppet(0);
+    perform(puppet, let_live, &race);
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, post_at, &race);
+    for (unsigned i = 0; i < scaled(3000, 300000); i++)
+        perform(puppet, let_live, &race);
+    ck_pr_store_uint(&race.stop, 1);
+    for (unsigned i = 0; i < THREADS; i++) {
+        void *posted;
+        pthread_join(threads[i], &posted);
+        cr_assert_gt((uintptr_t)posted, 0u);
+    }
+    close_system();
+}
+
+/* ---- as text ----------------------------------------------------------------------------------------------------- */
+
+Test(slot, a_reference_is_a_number_that_can_be_compared_and_printed)
+{
+    char text[TR_REF_TEXT];
+    cr_assert_str_eq(tr_ref_text(TR_NOBODY, text), "<nobody>");
+    cr_assert_str_eq(tr_ref_text(tri_ref_make(3, 17), text), "<0.17.3>");
+    cr_assert_str_eq(tr_ref_text((tr_ref){ UINT64_MAX }, text), "<255.16777215.4294967295>");
+    cr_assert(tr_ref_eq(tri_ref_make(3, 17), tri_ref_make(3, 17)));
+    cr_assert_not(tr_ref_eq(tri_ref_make(3, 17), tri_ref_make(4, 17)));
+    cr_assert(tr_ref_is_nobody(TR_NOBODY));
+    cr_assert_not(tr_ref_is_nobody(tri_ref_make(1, 0)));
+}
+
+/* ---- size -------------------------------------------------------------------------------------------------------- */
+
+static int spawn_many(tr_self *self, void *arg)
+{
+    for (int i = 0; i < *(int *)arg; i++)
+        cr_assert_not(tr_ref_is_nobody(tr_spawn(self, &mayfly_actor, NULL)));
+    return TR_CONTINUE;
+}
+
+Test(slot, an_idle_actor_without_state_is_its_slot)
+{
+    int many = 20000;
+    open_system(1);
+    tr_ref puppet = make_puppet(0);
+    perform(puppet, spawn_many, &(int){ 4096 });
+    int64_t blocks = tri_pool_balance();
+    perform(puppet, spawn_many, &many);
+    settle(puppet);
+    cr_assert_leq(tri_pool_balance() - blocks, 2, "%ld blocks for %d actors", (long)(tri_pool_balance() - blocks), many);
+    close_system();
+}
