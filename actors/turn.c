@@ -62,6 +62,7 @@ static bool admit_request(tr_self *self, tr_msg *m)
     self->deadline = tri_deadline_unpack(m->deadline_, now);
     if (now < self->deadline)
         return true;
+    self->deadline = 0; /* not that of whatever is handled next */
     tri_expire(self, m);
     return false;
 }
