@@ -18,6 +18,7 @@ struct tr_self {
     struct tri_system *system;
     struct tri_slot *slot;   /* the running actor; NULL between turns */
     const tr_msg *current;   /* the message being handled; NULL in start and stop */
+    const tr_msg *fatal;     /* the actor ends of handling this one; it may be gone, and is only compared */
     const tr_type *type;     /* its type, for the watchdog, which reads it from another thread */
     tr_ref me;
     int64_t deadline;        /* of the request being handled; 0: none is, or it has none */

@@ -88,13 +88,14 @@ void tr_release(tr_self *self, tr_msg *m)
         tri_msg_free(m);
 }
 
+/* A taken request is answered TR_ECRASHED only if it is the message the actor crashed on. */
 void tri_taken_end(tr_self *self, struct tri_cold *cold, int reason)
 {
     while (cold->taken_count) {
         tr_msg *m = cold->taken[cold->taken_count - 1];
         tri_untake(self, m);
         if (m->flags_ & TRI_MSG_REQUEST)
-            tri_answer_failed(self, self->me, m, reason < 0 ? TR_ECRASHED : TR_EDOWN);
+            tri_answer_failed(self, self->me, m, reason < 0 && m == self->fatal ? TR_ECRASHED : TR_EDOWN);
         else
             tri_msg_free(m);
     }

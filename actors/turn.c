@@ -42,7 +42,11 @@ static void call(tr_self *self, struct tri_slot *slot, tr_msg *m, tr_router *rou
     self->current = NULL;
     tri_count(&self->counters.delivered);
     finish(self, m, answer);
+    if (tri_likely(answer == TR_CONTINUE))
+        return;
+    self->fatal = m;
     verdict(self, answer);
+    self->fatal = NULL;
 }
 
 static void overflowed(tr_self *self, tr_msg *m)
