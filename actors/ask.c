@@ -29,16 +29,26 @@ int64_t tri_deadline_unpack(uint32_t packed, int64_t now)
 tr_call tri_ask_message(tr_self *self, tr_ref to, int64_t timeout_ns, tr_msg *m, int reason)
 {
     struct tri_promise *promise = tri_promise_new(self, TRI_PROMISE_CALL, &tr_failed_type);
+    if (m)
+        m->from = self->me;
     if (!promise) {
-        if (m)
+        if (m) {
+            tri_count(&self->counters.sent);
             tri_dead(self, NULL, to, m, TR_ENOMEM);
+        }
         return (tr_call){ 0 };
     }
     int64_t now = tr_now(self), deadline = tri_deadline(now, timeout_ns);
     if (self->deadline && deadline > self->deadline)
         deadline = self->deadline;
     tr_call call = { promise->msg.call };
-    if (!m) { /* this failure needs no memory: the promise has it */
+    bool expired = m && deadline <= now;
+    if (expired) { /* before it was sent */
+        tri_count(&self->counters.sent);
+        tri_expire(self, m);
+        reason = TR_ETIMEDOUT;
+    }
+    if (!m || expired) { /* this failure needs no memory: the promise has it */
         promise->failed = (tr_failed){ .reason = reason, .to = to };
         promise->state = TRI_KEPT;
         tri_promise_push(self, promise);
@@ -46,7 +56,6 @@ tr_call tri_ask_message(tr_self *self, tr_ref to, int64_t timeout_ns, tr_msg *m,
     }
     promise->failed = (tr_failed){ .reason = TR_ETIMEDOUT, .to = to };
     tri_promise_arm(self, promise, deadline);
-    m->from = self->me;
     m->call = call.bits;
     m->flags_ = TRI_MSG_REQUEST;
     if (deadline - now < (int64_t)INT32_MAX << DEADLINE_SHIFT)
