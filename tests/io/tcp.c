@@ -231,26 +231,12 @@ Test(tcp, a_write_after_shutdown_is_dropped_and_harms_nothing)
     close_system();
 }
 
-struct lines {
-    pthread_mutex_t lock;
-    int count;
-};
-
-static void count_drops(void *arg, const tr_log_record *record)
-{
-    struct lines *lines = arg;
-    if (strstr(record->text, "is dropped"))
-        lines->count++;
-}
-
 /* B7: dropped and counted; a warning from the fifth on, once a second at the most. */
 Test(tcp, writes_after_close_are_dropped_with_a_warning_from_the_fifth_on)
 {
     int peer;
-    struct lines lines = { .count = 0 };
     static char big[4 << 20];
-    tr_log_to(count_drops, &lines);
-    tr_log_level(TR_LOG_WARNING);
+    capture_log(TR_LOG_WARNING);
     open_system(1);
     tr_ref c = connected_pair(&peer, NULL);
     act(WRITE, c, .bytes = big, .size = sizeof big); /* so that it cannot close at once */
@@ -261,17 +247,16 @@ Test(tcp, writes_after_close_are_dropped_with_a_warning_from_the_fifth_on)
     act(INFO, c);
     const tr_msg *m = expect(tr_tcp_info);
     cr_assert_eq(tr_body(tr_tcp_info, m)->dropped, 4);
-    cr_assert_eq(lines.count, 0);
+    cr_assert_eq(logged("is dropped"), 0);
     for (int i = 0; i < 100; i++)
         act(WRITE, c, .bytes = "x", .size = 1);
     act(INFO, c);
     m = expect(tr_tcp_info);
     cr_assert_eq(tr_body(tr_tcp_info, m)->dropped, 104);
-    cr_assert_eq(lines.count, 1);
+    cr_assert_eq(logged("is dropped"), 1);
     act(ABORT, c);
     m = expect(tr_tcp_closed);
     cr_assert_eq(tr_body(tr_tcp_closed, m)->dropped, 104);
-    tr_log_to(NULL, NULL);
     close(peer);
     close_system();
 }

@@ -379,17 +379,17 @@ static int next_piece(tr_self *self, struct client *me)
         return tr_tcp_close(self, me->connection);
     }
     uint32_t size = sizes[me->piece++];
-    void *to;
-    tr_buf *buf = tr_buf_new(size, &to);
-    for (uint32_t i = 0; buf && i < size; i++)
-        ((char *)to)[i] = pattern(me->at + i);
-    me->at += size;
     if (me->piece == 3 && !tr_tcp_ask(self, me->connection, TR_SECONDS(5)).bits)
         return TR_ENOMEM;
     if (me->piece == 4 && !tr_tcp_flush(self, me->connection, TR_SECONDS(5)).bits)
         return TR_ENOMEM;
     if (me->piece == 5)
         tr_tcp_timeouts(self, me->connection, TR_SECONDS(100), TR_SECONDS(100));
+    void *to;
+    tr_buf *buf = tr_buf_new(size, &to);
+    for (uint32_t i = 0; buf && i < size; i++)
+        ((char *)to)[i] = pattern(me->at + i);
+    me->at += size;
     return tr_tcp_write(self, me->connection, buf);
 }
 
