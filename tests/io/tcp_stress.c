@@ -18,8 +18,8 @@ struct side {
     uint64_t written, received; /* bytes; `written` stops with the shutdown */
     enum { BEFORE, OPEN, AFTER_EOF, OVER } phase;
     bool shut, closed, full, half_open, handed_over, saw_eof;
-    uint32_t pair; /* of the accepting side: known when the header has come */
     uint8_t header[HEADER];
+    struct side *next; /* of all */
 };
 
 struct pair {
@@ -28,6 +28,7 @@ struct pair {
 
 static struct {
     struct pair *pairs;
+    struct side *all;
     uint32_t count, started, over; /* over: of connecting sides */
     uint64_t seed;
     tr_address address;
@@ -165,14 +166,22 @@ static int one_move(tr_self *self, struct player *me, bool may_hand_over)
     return TR_CONTINUE;
 }
 
+static struct side *new_side(void)
+{
+    struct side *side = calloc(1, sizeof *side);
+    side->next = ck_pr_load_ptr(&play.all);
+    while (!ck_pr_cas_ptr_value(&play.all, side->next, side, &side->next))
+        ;
+    return side;
+}
+
 static int player_start(tr_self *self, void *state, const void *arg)
 {
     char text[TR_ADDRESS_TEXT];
     struct player *me = state;
     *me = *(const struct player *)arg;
     if (!me->side) { /* the heir has that of the former owner */
-        me->side = calloc(1, sizeof *me->side);
-        me->side->pair = UINT32_MAX;
+        me->side = new_side();
         if (me->connects) {
             play.pairs[me->pair].sides[0] = me->side;
             demand(tr_tcp_connect(self, &me->connection, tr_address_text(&play.address, text)) == 0, "connect");
@@ -192,7 +201,6 @@ static void note_header(struct player *me, uint64_t at, uint8_t byte)
     for (int i = 0; i < HEADER; i++)
         pair |= (uint32_t)me->side->header[i] << 8 * i;
     demand(pair < play.count && !play.pairs[pair].sides[1], "pair %u of %u is wrong, or there twice", pair, play.count);
-    me->side->pair = pair;
     play.pairs[pair].sides[1] = me->side;
 }
 
@@ -364,4 +372,9 @@ Test(tcp_stress, random_scripts_keep_grammar_order_and_balance)
     for (uint32_t i = 0; i < play.count; i++)
         check_pair(i, &complete);
     cr_assert_gt(complete, play.count / 4); /* or the test tests little */
+    for (struct side *side = play.all, *next; side; side = next) {
+        next = side->next;
+        free(side);
+    }
+    free(play.pairs);
 }
