@@ -234,7 +234,7 @@ void tri_system_stop(struct tri_system *system)
     pthread_mutex_unlock(&system->lock);
 }
 
-void tri_system_insist(struct tri_system *system)
+static void insist(struct tri_system *system)
 {
     pthread_mutex_lock(&system->lock);
     system->stop_wanted = system->insisted = true;
@@ -242,16 +242,26 @@ void tri_system_insist(struct tri_system *system)
     pthread_mutex_unlock(&system->lock);
 }
 
-void tr_stop(tr_system *handle)
+static void with_system(tr_system *handle, void (*function)(struct tri_system *system))
 {
-    ck_pr_store_32(&handle->stop_, 1);
-    ck_pr_fence_memory(); /* pairs with the fence in tri_system_attach(): one of the two sees the other's word */
     uint32_t number = ck_pr_load_32(&handle->number_);
     struct tri_system *system = number ? tri_system_enter(number - 1) : NULL;
     if (!system)
         return;
-    tri_system_stop(system);
+    function(system);
     tri_system_leave(number - 1);
+}
+
+void tr_stop(tr_system *handle)
+{
+    ck_pr_store_32(&handle->stop_, 1);
+    ck_pr_fence_memory(); /* pairs with the fence in tri_system_attach(): one of the two sees the other's word */
+    with_system(handle, tri_system_stop);
+}
+
+void tri_insist(tr_system *handle)
+{
+    with_system(handle, insist);
 }
 
 void tri_system_attach(struct tri_system *system, tr_system *handle)

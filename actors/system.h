@@ -75,8 +75,8 @@ void tri_system_attach(struct tri_system *system, tr_system *handle);
 /* Begins to end it; any thread, any number of times, until the system is freed. */
 void tri_system_stop(struct tri_system *system);
 
-/* The same, and it does not wait for anybody: what has not ended is killed. */
-void tri_system_insist(struct tri_system *system);
+/* As tr_stop, but nobody is waited for: what has not ended is killed. */
+void tri_insist(tr_system *handle);
 
 /* Waits until the root actor has ended or tri_system_stop is called. */
 void tri_system_wait(struct tri_system *system);

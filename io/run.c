@@ -47,6 +47,12 @@ const char *tr_default_port(void)
     return tri_backends[default_port()].name;
 }
 
+/* It may work another time. */
+static bool is_shortage(int error)
+{
+    return error == TR_ENOMEM || error == TR_EMFILE || error == TR_ENFILE || error == TR_EAGAIN;
+}
+
 static int choose_port(const char *wish, unsigned *number)
 {
     if (!wish || !*wish)
@@ -62,7 +68,7 @@ static int choose_port(const char *wish, unsigned *number)
         if (error)
             tri_log(TR_LOG_ERROR, "port %s does not work here: %s", wish, tr_strerror(error));
         *number = i;
-        return error ? TR_ENOTSUP : 0;
+        return !error || is_shortage(error) ? error : TR_ENOTSUP;
     }
     tri_log(TR_LOG_ERROR, "there is no port \"%s\"", wish);
     return TR_EINVAL;
@@ -119,25 +125,21 @@ static int open_system(const tr_options *options, struct tri_system **system)
     return error;
 }
 
-static void on_signal(int count, void *system)
+static void on_signal(int count, void *handle)
 {
     if (count == 1)
-        tri_system_stop(system);
+        tr_stop(handle);
     else
-        tri_system_insist(system);
+        tri_insist(handle);
 }
 
 /* Ends and frees a system: its result. */
-static int end(struct tri_system *system, tr_system *handle, bool watching)
+static int end(struct tri_system *system, tr_system *handle)
 {
     int result;
     bool ended = tri_system_end(system, &result);
-    if (watching)
-        tri_signals_unwatch(); /* it could hit a system that is gone */
-    if (handle) {
-        ck_pr_store_32(&handle->number_, 0);
-        ck_pr_store_32(&handle->stop_, 0);
-    }
+    ck_pr_store_32(&handle->number_, 0);
+    ck_pr_store_32(&handle->stop_, 0);
     if (ended)
         tri_system_free(system);
     return result;
@@ -146,16 +148,19 @@ static int end(struct tri_system *system, tr_system *handle, bool watching)
 int tr_run(const tr_options *options)
 {
     struct tri_system *system;
-    int error = open_system(options, &system);
-    if (error)
-        return error;
-    if (options->system)
-        tri_system_attach(system, options->system);
-    bool watching = options->signals && !(error = tri_signals_watch(on_signal, system));
-    if (options->signals && !watching)
-        tri_log(TR_LOG_ERROR, "signals are not watched: %s", tr_strerror(error));
-    tri_system_wait(system);
-    return end(system, options->system, watching);
+    tr_system own = { 0 }, *handle = options->system ? options->system : &own;
+    int unwatched = options->signals ? tri_signals_watch(on_signal, handle) : 0;
+    if (unwatched)
+        tri_log(TR_LOG_ERROR, "signals are not watched: %s", tr_strerror(unwatched));
+    int result = open_system(options, &system);
+    if (!result) {
+        tri_system_attach(system, handle);
+        tri_system_wait(system);
+        result = end(system, handle);
+    }
+    if (options->signals && !unwatched)
+        tri_signals_unwatch();
+    return result;
 }
 
 int tr_open(tr_system *handle, const tr_options *options)
@@ -174,5 +179,5 @@ int tr_close(tr_system *handle)
     if (!system)
         return TR_ECLOSED;
     tri_system_leave(number - 1);
-    return end(system, handle, false);
+    return end(system, handle);
 }

@@ -308,9 +308,10 @@ static inline struct rlimit leave_descriptors(int count)
     closedir(dir);
     while ((fd = dup(2)) < last) /* no holes below */
         ;
+    close(fd);
     getrlimit(RLIMIT_NOFILE, &old);
     limit = old;
-    limit.rlim_cur = (rlim_t)(fd + 1 + count);
+    limit.rlim_cur = (rlim_t)(fd + count);
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     return old;
 }
