@@ -1,5 +1,5 @@
 /* The functions of <troupe/tcp.h>: what they ask of a connection goes to it as a message. */
-#include "io/tcp.h"
+#include "io/tcp_connection.h"
 
 #include "io/window.h"
 #include "sched/log.h"
@@ -77,6 +77,25 @@ void tri_tcp_settings_unref(struct tri_tcp_settings *settings)
     if (settings->writable)
         tri_msg_free(settings->writable);
     tri_block_put(settings, settings->tag);
+}
+
+/* The settings, this connection's own; NULL when there is no memory for a copy. */
+struct tri_tcp_settings *tri_tcp_own_settings(struct tri_tcp *me)
+{
+    tri_tag tag;
+    struct tri_tcp_settings *shared = me->settings;
+    if (shared->own)
+        return shared;
+    struct tri_tcp_settings *own = tri_block_get(sizeof *own, &tag);
+    if (!own)
+        return NULL;
+    *own = *shared;
+    own->refs = 1;
+    own->tag = tag;
+    own->own = true;
+    tri_tcp_settings_unref(shared);
+    me->settings = own;
+    return own;
 }
 
 /* An option that the system refuses is not worth a connection. */

@@ -78,47 +78,7 @@ int tri_tcp_marks(uint32_t *high, uint32_t *low);
 
 /* ---- a connection ------------------------------------------------------------------------------------------------ */
 
-/* tri_tcp.flags */
-enum {
-    TRI_TCP_ATTACHED = 1 << 0,   /* the port knows the descriptor */
-    TRI_TCP_CONNECTING = 1 << 1,
-    TRI_TCP_OFFERED = 1 << 2,    /* accepted: has no owner yet */
-    TRI_TCP_WARD = 1 << 3,       /* the owner's slot knows us already */
-    TRI_TCP_TOLD = 1 << 4,       /* the owner was told that it is connected */
-    TRI_TCP_UNHANDLED = 1 << 5,  /* the owner has not handled what it was told last: it is told nothing more */
-    TRI_TCP_EOF = 1 << 6,        /* the peer sends no more, */
-    TRI_TCP_EOF_TOLD = 1 << 7,   /* the owner was told, */
-    TRI_TCP_EOF_HANDLED = 1 << 8, /* and has handled that */
-    TRI_TCP_LOST = 1 << 9,       /* reading has failed with `reason`; what was received is still delivered */
-    TRI_TCP_SHUT = 1 << 10,      /* no more is written after what is queued */
-    TRI_TCP_SHUT_DONE = 1 << 11,
-    TRI_TCP_CLOSING = 1 << 12,   /* closes when what is queued was sent */
-    TRI_TCP_ENDING = 1 << 13,    /* closes when its operations are home */
-    TRI_TCP_RESET = 1 << 14,     /* closes with a reset */
-    TRI_TCP_DETACHING = 1 << 15, /* as CLOSING, but the descriptor lives on */
-    TRI_TCP_FULL = 1 << 16,      /* the owner was told that it is not writable */
-    TRI_TCP_CLOSED = 1 << 17,    /* the descriptor is gone; the owner is about to be told */
-    TRI_TCP_DEAF = 1 << 18,      /* nobody is to be told of the end any more */
-    TRI_TCP_IN_STEPS = 1 << 19,  /* a receive is limited to one arrival */
-    TRI_TCP_ORPHANED = 1 << 20,  /* the owner seems to be gone */
-};
-
-#define TRI_TCP_CLOSE_NS TR_SECONDS(30)
-
 enum { TRI_TCP_WRITE_LIMIT = 1 << 30 }; /* bytes in one write; and of write_max */
-
-struct tri_tcp {
-    struct tri_endpoint end; /* end.spare: the owner's incarnation */
-    tr_ref owner;
-    tr_msg *writes; /* the last of a circular list: tri_tcp_write, and flush requests */
-    struct tri_tcp_settings *settings;
-    uint32_t queued; /* bytes, those in flight included */
-    uint32_t offset; /* bytes of the first write that were sent */
-    uint32_t flags;
-    int16_t reason;
-};
-
-_Static_assert(sizeof(struct tri_tcp) == 128, "a connection's state is two cache lines");
 
 extern const struct tri_actor tri_tcp_actor;
 

@@ -7,34 +7,22 @@
  * while it handles a message sees nothing more. What the owner writes waits in a list of the write messages themselves and
  * is sent when the mailbox has run empty (settle), all of it in one operation.
  *
- * What the owner sees is said in one place each: say_connected, deliver, say_eof, say_writable, say_closed. What cannot be
+ * What the owner sees is said in one place each: tri_tcp_say_connected, deliver, tri_tcp_say_eof, say_writable, tri_tcp_say_closed. What cannot be
  * said for want of memory is said later; the connection's state remembers it.
  *
  * The end: end_it() remembers the first reason and cancels what is in flight; when the last operation is home, finish()
  * closes the descriptor and tells the owner. close_orderly() only differs in that what is queued is sent before.
  */
-#include "io/tcp.h"
+#include "io/tcp_connection.h"
 #include "io/window.h"
 #include "sched/log.h"
 
-TR_DEFINE(tr_tcp_connected);
-TR_DEFINE(tr_tcp_writable);
-TR_DEFINE(tr_tcp_eof);
-TR_DEFINE(tr_tcp_closed);
-TR_DEFINE(tr_tcp_failed);
-TR_DEFINE(tr_tcp_flushed);
+static int finish(tr_self *self, struct tri_tcp *me);
+static int begin_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, int64_t write_ns);
+static int go_on(tr_self *self, struct tri_tcp *me);
+
 TR_DEFINE(tr_tcp_info);
 TR_DEFINE(tri_tcp_command);
-
-static void drop_data(void *body)
-{
-    tr_buf_unref(((tr_tcp_data *)body)->buf);
-}
-
-static void drop_write(void *body)
-{
-    tr_buf_unref(((tri_tcp_write *)body)->buf);
-}
 
 static void drop_detached(void *body)
 {
@@ -43,34 +31,9 @@ static void drop_detached(void *body)
     tr_buf_unref(detached->unread);
 }
 
-TR_DEFINE(tr_tcp_data, .drop = drop_data);
-TR_DEFINE(tri_tcp_write, .drop = drop_write);
 TR_DEFINE(tr_tcp_detached, .drop = drop_detached);
 
-static int finish(tr_self *self, struct tri_tcp *me);
-static int begin_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, int64_t write_ns);
-static int go_on(tr_self *self, struct tri_tcp *me);
-
 /* ---- settings ---------------------------------------------------------------------------------------------------- */
-
-/* The settings, this connection's own; NULL when there is no memory for a copy. */
-static struct tri_tcp_settings *own_settings(struct tri_tcp *me)
-{
-    tri_tag tag;
-    struct tri_tcp_settings *shared = me->settings;
-    if (shared->own)
-        return shared;
-    struct tri_tcp_settings *own = tri_block_get(sizeof *own, &tag);
-    if (!own)
-        return NULL;
-    *own = *shared;
-    own->refs = 1;
-    own->tag = tag;
-    own->own = true;
-    tri_tcp_settings_unref(shared);
-    me->settings = own;
-    return own;
-}
 
 static bool has_timeouts(const struct tri_tcp *me)
 {
@@ -89,141 +52,7 @@ static void note_progress(tr_self *self, struct tri_tcp *me)
         me->settings->last_activity = me->settings->last_progress = tr_now(self);
 }
 
-/* ---- what the owner is told -------------------------------------------------------------------------------------- */
-
-static void wait_for_memory(tr_self *self, struct tri_tcp *me)
-{
-    tri_port_wait_for_memory(tri_io_port(self->worker), self->slot, &me->end.read);
-}
-
-static void say_connected(tr_self *self, struct tri_tcp *me)
-{
-    tr_msg *m = tri_news_new(self, &tr_tcp_connected_type, sizeof(tr_tcp_connected));
-    if (!m) {
-        wait_for_memory(self, me);
-        return;
-    }
-    *(tr_tcp_connected *)tri_msg_body(m) = (tr_tcp_connected){
-        .local = tri_socket_local(me->end.fd),
-        .remote = tri_socket_remote(me->end.fd),
-    };
-    enum tri_news how = me->flags & TRI_TCP_WARD ? TRI_NEWS : TRI_NEWS_JOIN;
-    me->flags |= TRI_TCP_TOLD | TRI_TCP_UNHANDLED | TRI_TCP_WARD;
-    tri_news_send(self, me->owner, m, how, true);
-}
-
-/* All that has arrived, as one message in the memory in front of its first piece. TR_EDOWN when the owner is gone. */
-static int deliver(tr_self *self, struct tri_tcp *me)
-{
-    tr_buf *buf = me->end.read.received;
-    tr_msg *m = tri_buf_prefix(buf);
-    me->end.read.received = NULL;
-    me->flags |= TRI_TCP_UNHANDLED;
-    *m = (tr_msg){
-        .from = self->me,
-        .type = &tr_tcp_data_type,
-        .flags_ = TRI_MSG_EXEMPT | TRI_MEMORY_BUFFER << TRI_MSG_MEMORY_SHIFT,
-    };
-    ((tr_tcp_data *)tri_msg_body(m))->buf = buf;
-    return tri_news_send(self, me->owner, m, TRI_NEWS, true);
-}
-
-static void say_eof(tr_self *self, struct tri_tcp *me)
-{
-    tr_msg *m = tri_news_new(self, &tr_tcp_eof_type, sizeof(tr_tcp_eof));
-    if (!m) {
-        wait_for_memory(self, me);
-        return;
-    }
-    me->flags |= TRI_TCP_EOF_TOLD | TRI_TCP_UNHANDLED;
-    tri_news_send(self, me->owner, m, TRI_NEWS, true);
-}
-
-static void say_writable(tr_self *self, struct tri_tcp *me, tr_msg *m, bool writable)
-{
-    *(tr_tcp_writable *)tri_msg_body(m) = (tr_tcp_writable){ .writable = writable, .queued = me->queued };
-    tri_news_send(self, me->owner, m, TRI_NEWS, false);
-}
-
-/* Bytes queued, but for a send that is done already and whose completion is in our own mailbox. */
-static uint32_t still_queued(const struct tri_tcp *me)
-{
-    const struct tri_op *send = me->end.write;
-    bool done = send && send->state == TRI_OP_DONE && send->result > 0;
-    return done ? me->queued - (uint32_t)send->result : me->queued;
-}
-
-/* Without memory for both messages the owner is not told yet: it would never hear that it may write again. */
-static void say_full(tr_self *self, struct tri_tcp *me)
-{
-    struct tri_tcp_settings *own = own_settings(me);
-    tr_msg *now = own ? tri_news_new(self, &tr_tcp_writable_type, sizeof(tr_tcp_writable)) : NULL;
-    tr_msg *then = now ? tri_news_new(self, &tr_tcp_writable_type, sizeof(tr_tcp_writable)) : NULL;
-    if (!then) {
-        if (now)
-            tri_msg_free(now);
-        return;
-    }
-    own->writable = then;
-    me->flags |= TRI_TCP_FULL;
-    say_writable(self, me, now, false);
-}
-
-static void check_marks(tr_self *self, struct tri_tcp *me)
-{
-    if (me->flags & (TRI_TCP_ENDING | TRI_TCP_CLOSING))
-        return;
-    if (!(me->flags & TRI_TCP_FULL)) {
-        if (still_queued(me) > me->settings->high)
-            say_full(self, me);
-    } else if (me->queued <= me->settings->low) {
-        tr_msg *m = me->settings->writable;
-        me->settings->writable = NULL;
-        me->flags &= ~(uint32_t)TRI_TCP_FULL;
-        say_writable(self, me, m, true);
-    }
-}
-
-/* False when there is no memory: to be called again. */
-static bool say_closed(tr_self *self, struct tri_tcp *me)
-{
-    if (me->flags & TRI_TCP_DEAF || tr_ref_is_nobody(me->owner))
-        return true;
-    bool told = me->flags & TRI_TCP_TOLD;
-    tr_msg *m = told ? tri_news_new(self, &tr_tcp_closed_type, sizeof(tr_tcp_closed))
-                     : tri_news_new(self, &tr_tcp_failed_type, sizeof(tr_tcp_failed));
-    if (!m)
-        return false;
-    if (told)
-        *(tr_tcp_closed *)tri_msg_body(m) = (tr_tcp_closed){ .reason = me->reason, .dropped = me->settings->dropped };
-    else
-        *(tr_tcp_failed *)tri_msg_body(m) = (tr_tcp_failed){
-            .reason = me->reason ? me->reason : TR_ECANCELED,
-            .remote = me->settings->remote,
-        };
-    me->flags |= TRI_TCP_DEAF;
-    tri_news_send(self, me->owner, m, TRI_NEWS_LEAVE, false);
-    return true;
-}
-
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
-
-static bool is_write(const tr_msg *m)
-{
-    return m->type == &tri_tcp_write_type;
-}
-
-static void drop_writes(tr_self *self, struct tri_tcp *me)
-{
-    while (me->writes) {
-        tr_msg *m = tri_lane_pop(&me->writes);
-        if (is_write(m))
-            tri_msg_free(m);
-        else
-            tri_answer_failed(self, self->me, m, TR_ECLOSED);
-    }
-    me->queued = me->offset = 0;
-}
 
 static void drop_received(struct tri_tcp *me)
 {
@@ -267,11 +96,11 @@ static int finish(tr_self *self, struct tri_tcp *me)
     if (me->end.read.state != TRI_OP_IDLE || me->end.write)
         return TR_CONTINUE;
     bool keeps = me->flags & TRI_TCP_DETACHING && me->reason == 0;
-    drop_writes(self, me);
+    tri_tcp_writes_drop(self, me);
     if (!(me->flags & TRI_TCP_CLOSED) && !keeps)
         close_descriptor(self->worker, me);
-    if (!say_closed(self, me)) {
-        wait_for_memory(self, me);
+    if (!tri_tcp_say_closed(self, me)) {
+        tri_tcp_wait_for_memory(self, me);
         return TR_CONTINUE;
     }
     if (keeps) {
@@ -361,12 +190,12 @@ static int go_on(tr_self *self, struct tri_tcp *me)
         return TR_CONTINUE;
     if (!(me->flags & TRI_TCP_UNHANDLED) && window > 0) {
         if (me->end.read.received) {
-            if (deliver(self, me) == TR_EDOWN)
+            if (tri_tcp_deliver(self, me) == TR_EDOWN)
                 note_owner_gone(self, me);
         } else if (me->flags & TRI_TCP_LOST) {
             return fail(self, me, me->reason);
         } else if (me->flags & TRI_TCP_EOF && !(me->flags & TRI_TCP_EOF_TOLD)) {
-            say_eof(self, me);
+            tri_tcp_say_eof(self, me);
         }
     }
     if (me->flags & (TRI_TCP_EOF | TRI_TCP_LOST))
@@ -433,91 +262,18 @@ static int on_handled(tr_self *self, struct tri_tcp *me, const tri_handled *hand
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-/* How many pieces the next send has, and with `send` what they are. Flush requests have none. */
-static uint32_t gather(const struct tri_tcp *me, struct tri_send *send)
-{
-    uint32_t count = 0;
-    size_t skip = me->offset, bytes = 0;
-    const tr_msg *m = me->writes;
-    do {
-        m = m->next_;
-        if (!is_write(m))
-            continue;
-        for (const tr_buf *piece = tr_body(tri_tcp_write, m)->buf; piece; piece = piece->next) {
-            if (skip >= piece->length) {
-                skip -= piece->length;
-                continue;
-            }
-            if (count == TRI_SEND_PIECES || bytes >= TRI_SEND_BYTES)
-                return count;
-            size_t length = piece->length - skip;
-            if (length > INT32_MAX / 2)
-                length = INT32_MAX / 2;
-            if (send) {
-                send->pieces[count] = (struct iovec){ (void *)(piece->bytes + skip), length };
-                send->bytes += length;
-            }
-            count++;
-            bytes += length;
-            if (length < piece->length - skip)
-                return count;
-            skip = 0;
-        }
-    } while (m != me->writes);
-    return count;
-}
-
-static void answer_flush(tr_self *self, tr_msg *request)
-{
-    tr_tcp_flushed body = { 0 };
-    tri_answer(self, self->me, request, &tr_tcp_flushed_type, &body, sizeof body);
-}
-
-/* Takes `bytes` that were sent off the writes; flush requests with nothing before them are answered. */
-static void retire(tr_self *self, struct tri_tcp *me, uint64_t bytes)
-{
-    me->queued -= (uint32_t)bytes;
-    bytes += me->offset;
-    me->offset = 0;
-    while (me->writes) {
-        const tr_msg *first = me->writes->next_;
-        size_t size = is_write(first) ? tr_buf_size(tr_body(tri_tcp_write, first)->buf) : 0;
-        if (is_write(first) && bytes < size) {
-            me->offset = (uint32_t)bytes;
-            return;
-        }
-        bytes -= size;
-        tr_msg *m = tri_lane_pop(&me->writes);
-        if (is_write(m))
-            tri_msg_free(m);
-        else
-            answer_flush(self, m);
-    }
-}
-
 static int send_some(tr_self *self, struct tri_tcp *me)
 {
-    tri_tag tag;
-    if (me->end.write || me->flags & (TRI_TCP_CONNECTING | TRI_TCP_ENDING))
+    if (me->flags & (TRI_TCP_CONNECTING | TRI_TCP_ENDING))
         return TR_CONTINUE;
-    retire(self, me, 0);
-    if (!me->writes)
-        return TR_CONTINUE;
-    uint32_t count = gather(me, NULL);
-    struct tri_send *send = tri_block_get(sizeof *send + count * sizeof *send->pieces, &tag);
-    if (!send)
-        return fail(self, me, TR_ENOMEM);
-    memset(send, 0, sizeof *send);
-    send->tag = tag;
-    send->count = gather(me, send);
-    tri_op_submit(self, &me->end, &send->op, TRI_OP_SEND, 0);
-    return TR_CONTINUE;
+    int error = tri_tcp_writes_send(self, me);
+    return error ? fail(self, me, error) : TR_CONTINUE;
 }
 
 /* What follows when bytes have left: the marks, the end of the stream, the close. */
 static int after_send(tr_self *self, struct tri_tcp *me)
 {
-    check_marks(self, me);
+    tri_tcp_check_marks(self, me);
     if (me->writes)
         return send_some(self, me);
     if (me->flags & TRI_TCP_SHUT && !(me->flags & TRI_TCP_SHUT_DONE)) {
@@ -531,54 +287,26 @@ static int after_send(tr_self *self, struct tri_tcp *me)
 
 static int on_send(tr_self *self, struct tri_tcp *me)
 {
-    struct tri_send *send = (struct tri_send *)me->end.write;
-    struct tri_completion done = tri_op_take(self, &send->op);
-    me->end.write = NULL;
-    tri_block_put(send, send->tag);
-    if (done.result > 0) {
+    int sent = tri_tcp_writes_sent(self, me);
+    if (sent > 0)
         note_progress(self, me);
-        retire(self, me, (uint64_t)done.result);
-    }
     if (me->flags & TRI_TCP_ENDING)
         return finish(self, me);
-    if (done.result < 0)
-        return fail(self, me, done.result);
-    return after_send(self, me);
-}
-
-/* Warns of dropped writes from the fifth on, at most once a second. */
-static void count_dropped(tr_self *self, struct tri_tcp *me, const char *why)
-{
-    struct tri_tcp_settings *own = own_settings(me);
-    if (!own)
-        return;
-    own->dropped++;
-    int64_t now = tr_now(self);
-    if (own->dropped < 5 || (own->logged && now - own->logged < TR_SECONDS(1)))
-        return;
-    own->logged = now;
-    tri_log(TR_LOG_WARNING, "a write %s is dropped; so far %u", why, own->dropped);
+    return sent < 0 ? fail(self, me, sent) : after_send(self, me);
 }
 
 static int on_write(tr_self *self, struct tri_tcp *me, const tr_msg *m)
 {
-    size_t size = tr_buf_size(tr_body(tri_tcp_write, m)->buf);
     enum { OVER = TRI_TCP_CLOSING | TRI_TCP_ENDING | TRI_TCP_DETACHING };
     if (me->flags & (OVER | TRI_TCP_SHUT)) {
-        count_dropped(self, me, me->flags & OVER ? "after the end" : "after the shutdown");
+        tri_tcp_writes_refuse(self, me, me->flags & OVER ? "after the end" : "after the shutdown");
         return TR_CONTINUE;
     }
-    if (size == 0)
-        return TR_CONTINUE;
-    if (size > TRI_TCP_WRITE_LIMIT)
-        return fail(self, me, TR_EMSGSIZE);
-    if (me->queued > me->settings->write_max)
-        return fail(self, me, TR_EFULL);
     if (me->queued == 0)
         note_progress(self, me);
-    self->kept = true;
-    tri_lane_push(&me->writes, (tr_msg *)m);
-    me->queued += (uint32_t)size;
+    int error = tri_tcp_writes_add(self, me, m);
+    if (error)
+        return fail(self, me, error);
     self->slot->flags |= TRI_SLOT_SETTLE;
     return TR_CONTINUE;
 }
@@ -591,7 +319,7 @@ static int connection_settle(tr_self *self, void *state)
         return TR_STOP;
     int answer = send_some(self, me);
     if (answer == TR_CONTINUE)
-        check_marks(self, me);
+        tri_tcp_check_marks(self, me);
     return answer;
 }
 
@@ -617,7 +345,7 @@ static int begin_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, in
 {
     if (idle_ns == 0 && write_ns == 0 && !has_timeouts(me))
         return TR_CONTINUE;
-    struct tri_tcp_settings *own = own_settings(me);
+    struct tri_tcp_settings *own = tri_tcp_own_settings(me);
     if (!own)
         return fail(self, me, TR_ENOMEM);
     tr_cancel(self, own->timer);
@@ -647,7 +375,7 @@ static int on_timeout(tr_self *self, struct tri_tcp *me)
 
 static int begin(tr_self *self, struct tri_tcp *me)
 {
-    say_connected(self, me);
+    tri_tcp_say_connected(self, me);
     return begin_timeouts(self, me, me->settings->idle_ns, me->settings->write_ns);
 }
 
@@ -761,7 +489,7 @@ static int on_shutdown(tr_self *self, struct tri_tcp *me)
 
 static int on_window(tr_self *self, struct tri_tcp *me, uint32_t window)
 {
-    struct tri_tcp_settings *own = own_settings(me);
+    struct tri_tcp_settings *own = tri_tcp_own_settings(me);
     if (!own)
         return fail(self, me, TR_ENOMEM);
     own->window = window < TRI_WINDOW_MAX ? window : TRI_WINDOW_MAX;
@@ -771,18 +499,18 @@ static int on_window(tr_self *self, struct tri_tcp *me, uint32_t window)
 
 static int on_marks(tr_self *self, struct tri_tcp *me, uint32_t high, uint32_t low)
 {
-    struct tri_tcp_settings *own = own_settings(me);
+    struct tri_tcp_settings *own = tri_tcp_own_settings(me);
     if (!own)
         return fail(self, me, TR_ENOMEM);
     own->high = high;
     own->low = low;
-    check_marks(self, me);
+    tri_tcp_check_marks(self, me);
     return TR_CONTINUE;
 }
 
 static int on_half_open(tr_self *self, struct tri_tcp *me, bool on)
 {
-    struct tri_tcp_settings *own = own_settings(me);
+    struct tri_tcp_settings *own = tri_tcp_own_settings(me);
     if (!own)
         return fail(self, me, TR_ENOMEM);
     own->half_open = on;
@@ -795,8 +523,7 @@ static int on_flush(tr_self *self, struct tri_tcp *me, const tr_msg *m)
         tr_refuse(self, NULL, TR_ECLOSED);
         return TR_CONTINUE;
     }
-    self->kept = true;
-    tri_lane_push(&me->writes, (tr_msg *)m);
+    tri_tcp_writes_add_flush(self, me, m);
     self->slot->flags |= TRI_SLOT_SETTLE;
     return TR_CONTINUE;
 }
@@ -804,7 +531,7 @@ static int on_flush(tr_self *self, struct tri_tcp *me, const tr_msg *m)
 static int on_detach(tr_self *self, struct tri_tcp *me, const tr_msg *m)
 {
     enum { TOO_LATE = TRI_TCP_CLOSING | TRI_TCP_ENDING | TRI_TCP_DETACHING | TRI_TCP_CONNECTING };
-    struct tri_tcp_settings *own = own_settings(me);
+    struct tri_tcp_settings *own = tri_tcp_own_settings(me);
     if (!own || me->flags & TOO_LATE) {
         tr_refuse(self, NULL, own ? TR_ECLOSED : TR_ENOMEM);
         return TR_CONTINUE;
@@ -888,7 +615,7 @@ static int connection_signaled(tr_self *self, void *state, unsigned signals)
     if (me->flags & TRI_TCP_ENDING)
         return finish(self, me);
     if (!(me->flags & (TRI_TCP_TOLD | TRI_TCP_OFFERED | TRI_TCP_CONNECTING)))
-        say_connected(self, me); /* there was no memory before */
+        tri_tcp_say_connected(self, me); /* there was no memory before */
     return go_on(self, me);
 }
 
@@ -926,10 +653,10 @@ static bool connection_released(struct tri_slot *slot, void *state)
     me->end.write = NULL; /* what was in flight was freed when it came home */
     if (!(me->flags & TRI_TCP_CLOSED)) {
         me->reason = me->reason ? me->reason : TR_EKILLED;
-        drop_writes(self, me);
+        tri_tcp_writes_drop(self, me);
         close_descriptor(worker, me);
     }
-    bool told = say_closed(self, me);
+    bool told = tri_tcp_say_closed(self, me);
     if (told) {
         give_away(self, me, TRI_NO_FD);
         drop_received(me);

@@ -4,7 +4,7 @@
  * An accepted descriptor becomes a connection on one of the workers (in turn, or on the listener's own), and the owner is
  * told. A failure of one connection never ends the listener.
  */
-#include "io/tcp.h"
+#include "io/tcp_connection.h"
 #include "sched/log.h"
 
 #include <stdio.h>

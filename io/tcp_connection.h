@@ -1,0 +1,97 @@
+/* tcp_connection.h: the state of a connection, and those parts of it that have a file of their own. */
+#ifndef TRI_TCP_CONNECTION_H
+#define TRI_TCP_CONNECTION_H
+
+#include "io/tcp.h"
+
+/* tri_tcp.flags */
+enum {
+    TRI_TCP_ATTACHED = 1 << 0,   /* the port knows the descriptor */
+    TRI_TCP_CONNECTING = 1 << 1,
+    TRI_TCP_OFFERED = 1 << 2,    /* accepted: has no owner yet */
+    TRI_TCP_WARD = 1 << 3,       /* the owner's slot knows us already */
+    TRI_TCP_TOLD = 1 << 4,       /* the owner was told that it is connected */
+    TRI_TCP_UNHANDLED = 1 << 5,  /* the owner has not handled what it was told last: it is told nothing more */
+    TRI_TCP_EOF = 1 << 6,        /* the peer sends no more, */
+    TRI_TCP_EOF_TOLD = 1 << 7,   /* the owner was told, */
+    TRI_TCP_EOF_HANDLED = 1 << 8, /* and has handled that */
+    TRI_TCP_LOST = 1 << 9,       /* reading has failed with `reason`; what was received is still delivered */
+    TRI_TCP_SHUT = 1 << 10,      /* no more is written after what is queued */
+    TRI_TCP_SHUT_DONE = 1 << 11,
+    TRI_TCP_CLOSING = 1 << 12,   /* closes when what is queued was sent */
+    TRI_TCP_ENDING = 1 << 13,    /* closes when its operations are home */
+    TRI_TCP_RESET = 1 << 14,     /* closes with a reset */
+    TRI_TCP_DETACHING = 1 << 15, /* as CLOSING, but the descriptor lives on */
+    TRI_TCP_FULL = 1 << 16,      /* the owner was told that it is not writable */
+    TRI_TCP_CLOSED = 1 << 17,    /* the descriptor is gone; the owner is about to be told */
+    TRI_TCP_DEAF = 1 << 18,      /* nobody is to be told of the end any more */
+    TRI_TCP_IN_STEPS = 1 << 19,  /* a receive is limited to one arrival */
+    TRI_TCP_ORPHANED = 1 << 20,  /* the owner seems to be gone */
+};
+
+#define TRI_TCP_CLOSE_NS TR_SECONDS(30)
+
+struct tri_tcp {
+    struct tri_endpoint end; /* end.spare: the owner's incarnation */
+    tr_ref owner;
+    tr_msg *writes; /* the last of a circular list: tri_tcp_write, and flush requests */
+    struct tri_tcp_settings *settings;
+    uint32_t queued; /* bytes, those in flight included */
+    uint32_t offset; /* bytes of the first write that were sent */
+    uint32_t flags;
+    int16_t reason;
+};
+
+_Static_assert(sizeof(struct tri_tcp) == 128, "a connection's state is two cache lines");
+
+/* Settings of the connection's own: those it has, or a copy; NULL when there is no memory. */
+struct tri_tcp_settings *tri_tcp_own_settings(struct tri_tcp *me);
+
+/* ---- tcp_news.c: what the owner is told -------------------------------------------------------------------------- */
+
+/* All in the connection's turn. What cannot be said for want of memory is said later: the connection is then signalled
+ * (TRI_SIGNAL_RETRY) and says it again. */
+
+void tri_tcp_say_connected(tr_self *self, struct tri_tcp *me);
+
+/* All that has arrived, as one tr_tcp_data; TR_EDOWN when the owner is gone. */
+int tri_tcp_deliver(tr_self *self, struct tri_tcp *me);
+
+void tri_tcp_say_eof(tr_self *self, struct tri_tcp *me);
+
+/* Says tr_tcp_writable if the queue has crossed a mark. */
+void tri_tcp_check_marks(tr_self *self, struct tri_tcp *me);
+
+/* tr_tcp_closed, or tr_tcp_failed if it never was connected; once. False when there is no memory: to be called again. */
+bool tri_tcp_say_closed(tr_self *self, struct tri_tcp *me);
+
+/* Lets the connection be signalled when there may be memory again. */
+void tri_tcp_wait_for_memory(tr_self *self, struct tri_tcp *me);
+
+/* ---- tcp_writes.c: the queue of writes --------------------------------------------------------------------------- */
+
+/* A list of the messages themselves: tri_tcp_write, and flush requests, which are answered when all before them has left.
+ * All in the connection's turn. */
+
+/* Keeps a tri_tcp_write that is being handled: 0; TR_EMSGSIZE; TR_EFULL when more than write_max is queued. */
+int tri_tcp_writes_add(tr_self *self, struct tri_tcp *me, const tr_msg *m);
+
+/* Keeps a flush request. */
+void tri_tcp_writes_add_flush(tr_self *self, struct tri_tcp *me, const tr_msg *m);
+
+/* Begins to send what is queued, if nothing is being sent: 0, or TR_ENOMEM. */
+int tri_tcp_writes_send(tr_self *self, struct tri_tcp *me);
+
+/* Takes the completion of a send: the bytes that have left, or an error. */
+int tri_tcp_writes_sent(tr_self *self, struct tri_tcp *me);
+
+/* Bytes queued, but for a send that is done already and whose completion is in our own mailbox. */
+uint32_t tri_tcp_writes_left(const struct tri_tcp *me);
+
+/* Frees what is queued; flush requests are answered TR_ECLOSED. */
+void tri_tcp_writes_drop(tr_self *self, struct tri_tcp *me);
+
+/* Counts a write that came too late; a warning from the fifth on, at most once a second. */
+void tri_tcp_writes_refuse(tr_self *self, struct tri_tcp *me, const char *when);
+
+#endif
