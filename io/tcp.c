@@ -89,7 +89,7 @@ struct tri_tcp_settings *tri_tcp_own_settings(struct tri_tcp *me)
     struct tri_tcp_settings *own = tri_block_get(sizeof *own, &tag);
     if (!own)
         return NULL;
-    *own = *shared;
+    memcpy(&own->own, &shared->own, sizeof *own - offsetof(struct tri_tcp_settings, own)); /* not the count */
     own->refs = 1;
     own->tag = tag;
     own->own = true;

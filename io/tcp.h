@@ -47,9 +47,9 @@ TR_MESSAGE(tri_tcp_command, enum tri_tcp_verb verb; union {
 /* Shared by all connections of a listener; a connection that changes anything, or keeps anything of the kind, gets a copy
  * of its own. */
 struct tri_tcp_settings {
-    uint32_t refs;
+    uint32_t refs; /* the only part that changes while it is shared */
     tri_tag tag;
-    bool own; /* of one connection */
+    bool own; /* of one connection; from here on a copy takes it all */
     bool half_open;
     bool delay;
     uint32_t window, high, low, write_max;
