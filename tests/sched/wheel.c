@@ -204,7 +204,7 @@ Test(wheel, no_more_fire_at_once_than_was_asked_for)
     for (int i = 0; i < 100; i += 7) {
         fired_count = 0;
         cr_assert_eq(tri_wheel_expire(&wheel, now, 7, record, &wheel), i + 7 < 100);
-        cr_assert_eq(fired_count, i + 7 < 100 ? 7 : 100 - i);
+        cr_assert_eq(fired_count, (size_t)(i + 7 < 100 ? 7 : 100 - i));
         for (size_t j = 0; j < fired_count; j++)
             cr_assert_eq(fired[j] - timers, i + (int)j);
     }

@@ -1,0 +1,235 @@
+/*
+ * Going to sleep against being given work: no wake-up may be lost.
+ *
+ * Nothing here wakes a worker by time: no timer is set, and the monitor only helps with what a running worker holds. So a
+ * lost wake-up is for ever, and the test waits in vain. There are two kinds of port: one that sleeps for real, and one
+ * that spins, with which there are a hundred times as many chances to go wrong. Senders wait for a short random time
+ * before each step, so that it falls on every moment of a worker's way to sleep.
+ */
+#include "tests/sched/cast.h"
+
+struct spinning {
+    struct tri_port port;
+    unsigned int woken;
+};
+
+static void spinning_poll(struct tri_port *port, int64_t deadline)
+{
+    struct spinning *s = (struct spinning *)port;
+    int64_t limit = real_now() + 2 * PATIENCE; /* only so that a test that has failed can end */
+    for (unsigned looks = 0; deadline == INT64_MAX && !ck_pr_load_uint(&s->woken); looks++) {
+        if (looks % 256 == 255 && real_now() > limit)
+            return;
+        breathe(looks < 900 ? looks : 900);
+    }
+    ck_pr_fas_uint(&s->woken, 0);
+}
+
+static void spinning_wake(struct tri_port *port)
+{
+    struct spinning *s = (struct spinning *)port;
+    ck_pr_fas_uint(&s->woken, 1);
+}
+
+static bool spinning_has_work(struct tri_port *port)
+{
+    (void)port;
+    return false;
+}
+
+static void spinning_close(struct tri_port *port)
+{
+    tri_memory_put(port);
+}
+
+static const struct tri_port_class spinning_class = {
+    "spinning", spinning_poll, spinning_wake, spinning_has_work, spinning_close };
+
+static int open_spinning(struct tri_worker *worker, void *arg, struct tri_port **port)
+{
+    struct spinning *s = tri_memory_get_zeroed(sizeof *s);
+    (void)worker;
+    (void)arg;
+    s->port.class = &spinning_class;
+    *port = &s->port;
+    return 0;
+}
+
+static void open_with(unsigned workers, tri_port_open *port_open)
+{
+    struct tri_sched_config config = cast_config(workers);
+    config.port_open = port_open;
+    cr_assert_eq(tri_sched_start(&sched, &config), 0);
+}
+
+/* Up to a microsecond or so. */
+static void dither(struct tri_random *random)
+{
+    for (uint32_t n = tri_random_below(random, 1u << tri_random_below(random, 7)); n > 0; n--)
+        ck_pr_stall();
+}
+
+static unsigned ended(const struct player *player)
+{
+    return ck_pr_load_uint(&player->ended);
+}
+
+/* Schedules one player again and again, each time when it has had its turn and its worker is on its way to sleep. */
+static void send_one_by_one(struct player *player, uint64_t seed)
+{
+    struct tri_random random = { seed };
+    unsigned sent = 0;
+    for (int64_t end = real_now() + A_WHILE / 2; sent % 64 || real_now() < end;) {
+        schedule(player);
+        sent++;
+        wait_until(ended(player) == sent);
+        dither(&random);
+    }
+    cr_assert_gt(sent, 0);
+}
+
+/* ---- one sender: what is lost is lost for ever ------------------------------------------------------------------------- */
+
+static void deliver_to_one(tri_port_open *port_open)
+{
+    static struct player player;
+    open_with(1, port_open);
+    cast_player(&player, 0, NULL);
+    send_one_by_one(&player, 1);
+    wait_until(all_parked());
+    close_sched();
+}
+
+Test(park, a_delivery_to_a_worker_that_goes_to_sleep_wakes_it)
+{
+    deliver_to_one(open_spinning);
+}
+
+Test(park, a_delivery_to_a_worker_that_goes_to_sleep_in_earnest_wakes_it)
+{
+    deliver_to_one(tri_sleeper_open);
+}
+
+static void inject_to_many(unsigned workers, tri_port_open *port_open)
+{
+    static struct player player;
+    open_with(workers, port_open);
+    cast_player(&player, TRI_HOME_ANY, NULL);
+    send_one_by_one(&player, workers);
+    wait_until(all_parked());
+    close_sched();
+}
+
+Test(park, an_injection_when_the_last_worker_goes_to_sleep_wakes_one)
+{
+    inject_to_many(1, open_spinning);
+}
+
+Test(park, an_injection_when_all_workers_go_to_sleep_wakes_one)
+{
+    inject_to_many(3, tri_sleeper_open);
+}
+
+/* ---- a token that goes round the workers --------------------------------------------------------------------------------- */
+
+enum { ROUND = 4 };
+
+static struct player stations[ROUND];
+static unsigned int round_is_over;
+
+static void pass_on(struct tri_worker *worker, struct player *player)
+{
+    if (!ck_pr_load_uint(&round_is_over))
+        schedule_here(worker, &stations[(player->number + 1) % ROUND]);
+}
+
+static void go_round(unsigned workers, tri_port_open *port_open)
+{
+    open_with(workers, port_open);
+    for (unsigned i = 0; i < ROUND; i++) {
+        cast_player(&stations[i], i % workers, pass_on);
+        stations[i].number = i;
+    }
+    schedule(&stations[0]);
+    for (int64_t end = real_now() + A_WHILE / 2; real_now() < end;) {
+        unsigned before = ended(&stations[0]);
+        wait_until(ended(&stations[0]) != before);
+    }
+    ck_pr_store_uint(&round_is_over, 1);
+    wait_until(all_parked());
+    close_sched();
+}
+
+Test(park, a_token_that_goes_from_worker_to_worker_is_not_lost)
+{
+    go_round(2, open_spinning);
+}
+
+Test(park, a_token_that_goes_from_sleeper_to_sleeper_is_not_lost)
+{
+    go_round(4, tri_sleeper_open);
+}
+
+/* ---- everything at once ---------------------------------------------------------------------------------------------------- */
+
+enum { SENDERS = 3, WORKERS = 3 };
+
+static struct sender {
+    struct player pinned, free;
+    uint64_t seed;
+    pthread_t thread;
+} senders[SENDERS];
+
+/* Both of them, one of them, sometimes with the other in between. */
+static void *send_both_ways(void *arg)
+{
+    struct sender *s = arg;
+    struct tri_random random = { s->seed };
+    unsigned pinned = 0, free = 0;
+    for (int64_t end = real_now() + A_WHILE; real_now() < end;) {
+        unsigned kind = tri_random_below(&random, 3);
+        if (kind != 1) {
+            s->pinned.run.home = (uint16_t)tri_random_below(&random, WORKERS);
+            schedule(&s->pinned);
+            pinned++;
+        }
+        if (kind == 2)
+            dither(&random);
+        if (kind != 0) {
+            schedule(&s->free);
+            free++;
+        }
+        wait_until(ended(&s->pinned) == pinned && ended(&s->free) == free);
+        dither(&random);
+        if (tri_random_below(&random, 16) == 0)
+            wait_until(all_parked() || tri_random_below(&random, 100) == 0);
+    }
+    return NULL;
+}
+
+static void send_from_many(tri_port_open *port_open)
+{
+    open_with(WORKERS, port_open);
+    for (unsigned i = 0; i < SENDERS; i++) {
+        cast_player(&senders[i].pinned, 0, NULL);
+        cast_player(&senders[i].free, TRI_HOME_ANY, NULL);
+        senders[i].seed = i;
+        senders[i].thread = start_thread(send_both_ways, &senders[i]);
+    }
+    for (unsigned i = 0; i < SENDERS; i++)
+        join_thread(senders[i].thread);
+    wait_until(all_parked());
+    wait_until(ck_pr_load_32(&sched.searchers) == 0);
+    cr_assert_eq(ck_pr_load_32(&sched.global_length), 0);
+    close_sched();
+}
+
+Test(park, foreign_threads_that_inject_and_deliver_are_all_served)
+{
+    send_from_many(tri_sleeper_open);
+}
+
+Test(park, foreign_threads_that_inject_and_deliver_are_all_served_by_spinning_workers)
+{
+    send_from_many(open_spinning);
+}

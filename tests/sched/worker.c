@@ -1,0 +1,558 @@
+/* Workers: what runs where, and in which order. */
+#include "tests/sched/cast.h"
+
+enum { MANY = 2000 };
+
+static struct player players[MANY];
+
+static bool all_played(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (ck_pr_load_uint(&players[i].ended) == 0)
+            return false;
+    return true;
+}
+
+/* ---- what is scheduled runs, once --------------------------------------------------------------------------------------- */
+
+Test(worker, what_foreign_threads_schedule_runs_once)
+{
+    for (unsigned workers = 1; workers <= 4; workers++) {
+        open_sched(workers);
+        for (unsigned i = 0; i < MANY; i++) {
+            cast_player(&players[i], TRI_HOME_ANY, NULL);
+            schedule(&players[i]);
+        }
+        wait_until(all_played(MANY));
+        wait_until(all_parked());
+        close_sched();
+        for (unsigned i = 0; i < MANY; i++)
+            cr_assert_eq(players[i].begun, 1);
+    }
+}
+
+static void schedule_all_others(struct tri_worker *worker, struct player *player)
+{
+    (void)player;
+    for (unsigned i = 1; i < MANY; i++)
+        schedule_here(worker, &players[i]);
+}
+
+Test(worker, one_turn_may_schedule_more_than_a_ring_holds)
+{
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        open_sched(workers);
+        cast_player(&players[0], TRI_HOME_ANY, schedule_all_others);
+        for (unsigned i = 1; i < MANY; i++)
+            cast_player(&players[i], TRI_HOME_ANY, NULL);
+        schedule(&players[0]);
+        wait_until(all_played(MANY));
+        wait_until(all_parked());
+        close_sched();
+        for (unsigned i = 0; i < MANY; i++)
+            cr_assert_eq(players[i].begun, 1);
+    }
+}
+
+/* ---- pinned ones run at home ------------------------------------------------------------------------------------------ */
+
+Test(worker, a_pinned_one_runs_at_home_whoever_schedules_it)
+{
+    enum { WORKERS = 3 };
+    open_sched(WORKERS);
+    for (unsigned round = 0; round < 50; round++) {
+        for (unsigned i = 1; i < 40; i++)
+            cast_player(&players[i], i % WORKERS, NULL);
+        cast_player(&players[0], round % WORKERS, NULL);
+        schedule(&players[0]);
+        for (unsigned i = 1; i < 40; i++)
+            schedule(&players[i]);
+        wait_until(all_played(40));
+        for (unsigned i = 1; i < 40; i++)
+            cr_assert_eq(players[i].on, i % WORKERS);
+    }
+    wait_until(all_parked());
+    close_sched();
+}
+
+static void schedule_forty(struct tri_worker *worker, struct player *player)
+{
+    (void)player;
+    for (unsigned i = 1; i < 40; i++)
+        schedule_here(worker, &players[i]);
+}
+
+Test(worker, a_pinned_one_runs_at_home_when_another_worker_schedules_it)
+{
+    enum { WORKERS = 3 };
+    open_sched(WORKERS);
+    for (unsigned round = 0; round < 50; round++) {
+        for (unsigned i = 1; i < 40; i++)
+            cast_player(&players[i], i % WORKERS, NULL);
+        cast_player(&players[0], round % WORKERS, schedule_forty);
+        schedule(&players[0]);
+        wait_until(all_played(40));
+        for (unsigned i = 1; i < 40; i++) {
+            cr_assert_eq(players[i].on, i % WORKERS);
+            cr_assert_eq(players[i].begun, 1);
+        }
+    }
+    wait_until(all_parked());
+    close_sched();
+}
+
+/* ---- order, on one worker ----------------------------------------------------------------------------------------------- */
+
+static unsigned order[MANY], ordered;
+
+static void note_order(struct tri_worker *worker, struct player *player)
+{
+    (void)worker;
+    order[ordered++] = player->number;
+}
+
+/* Runs this turn on a single worker and everything that comes of it. */
+static void play_alone(struct player *first)
+{
+    ordered = 0;
+    open_sched(1);
+    schedule(first);
+    wait_until(ck_pr_load_uint(&first->ended));
+    wait_until(all_parked());
+    close_sched();
+}
+
+static void schedule_six(struct tri_worker *worker, struct player *player)
+{
+    (void)player;
+    for (unsigned i = 1; i <= 6; i++)
+        schedule_here(worker, &players[i]);
+}
+
+static void expect_order(const unsigned *number, unsigned count)
+{
+    cr_assert_eq(ordered, count);
+    for (unsigned i = 0; i < count; i++)
+        cr_assert_eq(order[i], number[i], "at %u: %u", i, order[i]);
+}
+
+Test(worker, the_last_that_was_made_runnable_comes_first_and_the_others_in_order)
+{
+    static const unsigned expected[] = { 6, 1, 2, 3, 4, 5 };
+    for (unsigned pinned = 0; pinned < 2; pinned++) {
+        cast_player(&players[0], TRI_HOME_ANY, schedule_six);
+        for (unsigned i = 1; i <= 6; i++) {
+            cast_player(&players[i], pinned ? 0 : TRI_HOME_ANY, note_order);
+            players[i].number = i;
+        }
+        play_alone(&players[0]);
+        expect_order(expected, 6);
+    }
+}
+
+static void schedule_and_requeue(struct tri_worker *worker, struct player *player)
+{
+    order[ordered++] = player->number;
+    if (player->number == 0 && player->begun == 1) {
+        schedule_here(worker, &players[1]);
+        schedule_here(worker, &players[2]);
+        tri_worker_requeue(worker, &player->run);
+    }
+}
+
+Test(worker, who_wants_another_turn_waits_behind_all_others)
+{
+    static const unsigned expected[] = { 0, 2, 1, 0 };
+    for (unsigned pinned = 0; pinned < 2; pinned++) {
+        for (unsigned i = 0; i < 3; i++) {
+            cast_player(&players[i], pinned ? 0 : TRI_HOME_ANY, schedule_and_requeue);
+            players[i].number = i;
+        }
+        play_alone(&players[0]);
+        expect_order(expected, 4);
+    }
+}
+
+enum { BALLS = 300 };
+
+static unsigned players_of_ball; /* the rest wait in the queue, and queue again */
+
+/* 0 and 1 make each other runnable, the others queue again and again, until the ball has been played often enough. */
+static void play_ball(struct tri_worker *worker, struct player *player)
+{
+    if (ordered == MANY || players[0].begun + players[1].begun > BALLS)
+        return;
+    order[ordered++] = player->number;
+    if (player->number < 2)
+        schedule_here(worker, &players[1 - player->number]);
+    else
+        tri_worker_requeue(worker, &player->run);
+}
+
+static void serve(struct tri_worker *worker, struct player *player)
+{
+    (void)player;
+    for (unsigned i = 2; i < players_of_ball; i++)
+        schedule_here(worker, &players[i]);
+    schedule_here(worker, &players[0]);
+}
+
+Test(worker, two_who_make_each_other_runnable_do_not_starve_those_that_wait)
+{
+    static struct player first;
+    for (unsigned kinds = 0; kinds < 4; kinds++) { /* who is pinned: the two, the others */
+        players_of_ball = 5;
+        cast_player(&first, 0, serve);
+        for (unsigned i = 0; i < players_of_ball; i++) {
+            cast_player(&players[i], (i < 2 ? kinds & 1 : kinds >> 1) ? 0 : TRI_HOME_ANY, play_ball);
+            players[i].number = i;
+        }
+        play_alone(&first);
+        cr_assert_geq(ordered, BALLS);
+        /* One turn out of the queue, and three that follow it at once; where pinned ones and free ones take turns, it may
+         * be the turn of the two when they have just had three. */
+        bool mixed = kinds == 1 || kinds == 2;
+        unsigned most = TRI_NEXT_IN_A_ROW + 1 + (mixed ? TRI_NEXT_IN_A_ROW : 0), in_a_row = 0, seen[5] = { 0 };
+        for (unsigned i = 0; i < ordered; i++) {
+            in_a_row = order[i] < 2 ? in_a_row + 1 : 0;
+            cr_assert_leq(in_a_row, most, "%u in a row at %u, kinds %u", in_a_row, i, kinds);
+            seen[order[i]]++;
+        }
+        for (unsigned i = 2; i < players_of_ball; i++)
+            cr_assert_gt(seen[i], BALLS / 20, "%u had %u turns of %u, kinds %u", i, seen[i], ordered, kinds);
+    }
+}
+
+static void requeue_often(struct tri_worker *worker, struct player *player)
+{
+    if (ordered < 400) {
+        order[ordered++] = player->number;
+        tri_worker_requeue(worker, &player->run);
+    }
+}
+
+static void serve_six(struct tri_worker *worker, struct player *player)
+{
+    (void)player;
+    for (unsigned i = 0; i < 6; i++)
+        schedule_here(worker, &players[i]);
+}
+
+Test(worker, pinned_ones_and_free_ones_take_turns)
+{
+    static struct player first;
+    cast_player(&first, 0, serve_six);
+    for (unsigned i = 0; i < 6; i++) { /* one pinned, five free */
+        cast_player(&players[i], i ? TRI_HOME_ANY : 0, requeue_often);
+        players[i].number = i;
+    }
+    play_alone(&first);
+    unsigned turns[6] = { 0 };
+    for (unsigned i = 0; i < ordered; i++)
+        turns[order[i]]++;
+    cr_assert_geq(turns[0], 150, "the pinned one had %u turns of 400", turns[0]);
+    for (unsigned i = 1; i < 6; i++)
+        cr_assert_geq(turns[i], 30, "%u had %u turns of 400", i, turns[i]);
+}
+
+static struct player latecomer;
+static unsigned int serving, served;
+
+/* Goes on until the one that a foreign thread injected has run; both players keep the worker busy through `next`. */
+static void play_until_served(struct tri_worker *worker, struct player *player)
+{
+    ck_pr_store_uint(&serving, 1);
+    tri_worker_count_message(worker);
+    if (!ck_pr_load_uint(&served))
+        schedule_here(worker, &players[1 - player->number]);
+}
+
+static void get_served(struct tri_worker *worker, struct player *player)
+{
+    (void)worker;
+    (void)player;
+    ck_pr_store_uint(&served, 1);
+}
+
+Test(worker, one_that_is_always_busy_still_takes_what_comes_from_outside)
+{
+    for (unsigned pinned = 0; pinned < 4; pinned++) {
+        serving = served = 0;
+        open_sched(1);
+        for (unsigned i = 0; i < 2; i++) {
+            cast_player(&players[i], pinned & 1 ? 0 : TRI_HOME_ANY, play_until_served);
+            players[i].number = i;
+        }
+        cast_player(&latecomer, pinned & 2 ? 0 : TRI_HOME_ANY, get_served);
+        schedule(&players[0]);
+        wait_until(ck_pr_load_uint(&serving));
+        schedule(&latecomer);
+        wait_until(ck_pr_load_uint(&latecomer.ended));
+        wait_until(all_parked());
+        close_sched();
+    }
+}
+
+/* ---- turns in time ---------------------------------------------------------------------------------------------------- */
+
+static void take_long(struct tri_worker *worker, struct player *player)
+{
+    int64_t start = real_now();
+    unsigned messages = 0;
+    (void)player;
+    while (!worker->turn_over) {
+        tri_worker_count_message(worker);
+        messages++;
+        cr_assert_lt(real_now() - start, PATIENCE, "the turn is never over");
+    }
+    cr_assert_geq(real_now() - worker->turn_start, TRI_TURN_NS, "too early");
+    cr_assert_gt(messages, 0);
+}
+
+Test(worker, a_turn_has_its_time_and_then_is_over)
+{
+    open_sched(1);
+    for (unsigned i = 0; i < 20; i++) {
+        cast_player(&players[i], i & 1 ? 0 : TRI_HOME_ANY, take_long);
+        schedule(&players[i]);
+    }
+    wait_until(all_played(20));
+    wait_until(all_parked());
+    close_sched();
+}
+
+/* ---- waking others ------------------------------------------------------------------------------------------------------ */
+
+Test(worker, what_a_foreign_thread_schedules_wakes_a_sleeper)
+{
+    open_sched(3);
+    for (unsigned round = 0; round < 300; round++) {
+        wait_until(all_parked());
+        cast_player(&players[0], round % 4 ? round % 4 - 1 : TRI_HOME_ANY, NULL);
+        schedule(&players[0]);
+        wait_until(ck_pr_load_uint(&players[0].ended));
+    }
+    wait_until(all_parked());
+    close_sched();
+}
+
+static unsigned int seen_on; /* bits: the workers that had a turn */
+static unsigned wanted_on;
+
+static void requeue_until_seen_everywhere(struct tri_worker *worker, struct player *player)
+{
+    ck_pr_or_uint(&seen_on, 1u << worker->index);
+    tri_worker_count_message(worker);
+    if (ck_pr_load_uint(&seen_on) != wanted_on)
+        tri_worker_requeue(worker, &player->run);
+}
+
+static void serve_twenty(struct tri_worker *worker, struct player *player)
+{
+    (void)player;
+    for (unsigned i = 1; i <= 20; i++)
+        schedule_here(worker, &players[i]);
+}
+
+Test(worker, surplus_that_lasts_wakes_the_others_one_by_one)
+{
+    for (unsigned workers = 2; workers <= 4; workers++) {
+        seen_on = 0;
+        wanted_on = (1u << workers) - 1;
+        open_sched(workers);
+        cast_player(&players[0], TRI_HOME_ANY, serve_twenty);
+        for (unsigned i = 1; i <= 20; i++)
+            cast_player(&players[i], TRI_HOME_ANY, requeue_until_seen_everywhere);
+        wait_until(all_parked());
+        schedule(&players[0]);
+        wait_until(ck_pr_load_uint(&seen_on) == wanted_on);
+        wait_until(all_parked());
+        close_sched();
+    }
+}
+
+/* ---- timers and errands ------------------------------------------------------------------------------------------------- */
+
+static struct tri_timer timers[50];
+static unsigned int fired, left_early;
+
+static void note_fire(struct tri_timer *timer, void *worker)
+{
+    cr_assert_eq(tri_worker_here, worker);
+    if (real_now() < timer->deadline)
+        ck_pr_inc_uint(&left_early);
+    ck_pr_inc_uint(&fired);
+}
+
+static void arm_timers(struct tri_worker *worker, struct player *player)
+{
+    (void)player;
+    for (unsigned i = 0; i < 50; i++) {
+        timers[i].deadline = real_now() + (int64_t)i * TR_MS(1) * (i % 2) - TR_US(10);
+        tri_wheel_arm(&worker->wheel, &timers[i]);
+    }
+}
+
+Test(worker, a_sleeping_one_wakes_for_its_timers_and_never_early)
+{
+    struct tri_sched_config config = cast_config(2);
+    config.fire = note_fire;
+    cr_assert_eq(tri_sched_start(&sched, &config), 0);
+    cast_player(&players[0], 1, arm_timers);
+    schedule(&players[0]);
+    wait_until(ck_pr_load_uint(&fired) == 50);
+    wait_until(all_parked());
+    close_sched();
+    cr_assert_eq(left_early, 0);
+}
+
+static struct player busy;
+static unsigned int enough;
+
+static void stay_busy(struct tri_worker *worker, struct player *player)
+{
+    tri_worker_count_message(worker);
+    if (player->begun == 1)
+        arm_timers(worker, player);
+    if (!ck_pr_load_uint(&enough))
+        tri_worker_requeue(worker, &player->run);
+}
+
+Test(worker, a_busy_one_fires_its_timers_between_turns)
+{
+    struct tri_sched_config config = cast_config(1);
+    config.fire = note_fire;
+    cr_assert_eq(tri_sched_start(&sched, &config), 0);
+    cast_player(&busy, TRI_HOME_ANY, stay_busy);
+    schedule(&busy);
+    wait_until(ck_pr_load_uint(&fired) == 50);
+    ck_pr_store_uint(&enough, 1);
+    wait_until(all_parked());
+    close_sched();
+    cr_assert_eq(left_early, 0);
+}
+
+static struct ck_stack_entry errands[10];
+static unsigned int errands_run;
+
+static void run_errand(struct tri_worker *worker, struct ck_stack_entry *errand)
+{
+    cr_assert_eq(tri_worker_here, worker);
+    cr_assert_eq(worker->index, 1);
+    cr_assert(errand >= errands && errand < errands + 10);
+    ck_pr_inc_uint(&errands_run);
+}
+
+Test(worker, errands_are_run_by_whom_they_were_left_with_when_it_is_awake)
+{
+    struct tri_sched_config config = cast_config(2);
+    config.errand = run_errand;
+    cr_assert_eq(tri_sched_start(&sched, &config), 0);
+    cast_player(&busy, 1, stay_busy);
+    busy.begun = 1; /* no timers */
+    schedule(&busy);
+    wait_until(ck_pr_load_uint(&busy.ended) > 0);
+    for (unsigned i = 0; i < 10; i++)
+        tri_worker_errand(sched.workers[1], &errands[i]);
+    wait_until(ck_pr_load_uint(&errands_run) == 10);
+    ck_pr_store_uint(&enough, 1);
+    wait_until(all_parked());
+    close_sched();
+}
+
+Test(worker, errands_left_with_a_sleeping_one_are_run_when_it_wakes)
+{
+    struct tri_sched_config config = cast_config(2);
+    config.errand = run_errand;
+    cr_assert_eq(tri_sched_start(&sched, &config), 0);
+    wait_until(all_parked());
+    tri_worker_errand(sched.workers[1], &errands[0]);
+    cast_player(&players[0], 1, NULL);
+    schedule(&players[0]);
+    wait_until(ck_pr_load_uint(&errands_run) == 1);
+    wait_until(all_parked());
+    close_sched();
+}
+
+static void stop_worker(struct tri_worker *worker)
+{
+    cr_assert_eq(ck_pr_load_uint(&errands_run), worker->index == 1 ? 1 : ck_pr_load_uint(&errands_run));
+}
+
+Test(worker, errands_left_with_a_sleeping_one_are_run_before_it_ends)
+{
+    struct tri_sched_config config = cast_config(2);
+    config.errand = run_errand;
+    config.worker_stop = stop_worker;
+    cr_assert_eq(tri_sched_start(&sched, &config), 0);
+    wait_until(all_parked());
+    tri_worker_errand(sched.workers[1], &errands[0]);
+    close_sched();
+    cr_assert_eq(errands_run, 1);
+}
+
+/* ---- stress: everything at once --------------------------------------------------------------------------------------------- */
+
+enum { CAST = 64, CAST_WORKERS = 4 };
+
+static unsigned int curtain;
+static unsigned int scheduled[CAST]; /* 1 while it is in a queue or running: the right to schedule it */
+static unsigned int on_stage[CAST];
+
+static void call_on(struct tri_worker *worker, unsigned number)
+{
+    if (ck_pr_load_uint(&curtain) || ck_pr_fas_uint(&scheduled[number], 1))
+        return;
+    tri_sched_schedule(&sched, worker, &players[number].run);
+}
+
+static void improvise(struct tri_worker *worker, struct player *player)
+{
+    struct tri_random *random = &worker->random;
+    unsigned number = player->number;
+    cr_assert_eq(ck_pr_fas_uint(&on_stage[number], 1), 0, "a player is on two stages");
+    cr_assert(player->run.home == TRI_HOME_ANY || player->run.home == worker->index);
+    tri_worker_count_message(worker);
+    for (unsigned i = tri_random_below(random, 4); i > 0; i--)
+        call_on(worker, tri_random_below(random, CAST));
+    if (tri_random_below(random, 8) == 0) /* as an actor that begins an operation, or ends its last one */
+        player->run.home = player->run.home == TRI_HOME_ANY ? worker->index : TRI_HOME_ANY;
+    ck_pr_store_uint(&on_stage[number], 0);
+    if (tri_random_below(random, 4) == 0 && !ck_pr_load_uint(&curtain)) {
+        tri_worker_requeue(worker, &player->run);
+        return;
+    }
+    ck_pr_fence_release();
+    ck_pr_store_uint(&scheduled[number], 0);
+}
+
+static bool nobody_scheduled(void)
+{
+    for (unsigned i = 0; i < CAST; i++)
+        if (ck_pr_load_uint(&scheduled[i]))
+            return false;
+    return true;
+}
+
+Test(worker, players_that_come_and_go_are_each_on_one_stage_and_none_is_forgotten)
+{
+    struct tri_random random = { 9 };
+    unsigned turns = 0;
+    open_sched(CAST_WORKERS);
+    for (unsigned i = 0; i < CAST; i++) {
+        cast_player(&players[i], TRI_HOME_ANY, improvise);
+        players[i].number = i;
+    }
+    for (int64_t end = real_now() + A_WHILE; real_now() < end;) {
+        call_on(NULL, tri_random_below(&random, CAST));
+        if (tri_random_below(&random, 16) == 0)
+            nanosleep(&(struct timespec){ 0, 20000 }, NULL); /* so that workers go to sleep, too */
+    }
+    ck_pr_store_uint(&curtain, 1);
+    wait_until(nobody_scheduled());
+    wait_until(all_parked());
+    close_sched();
+    for (unsigned i = 0; i < CAST; i++)
+        turns += players[i].begun;
+    cr_assert_gt(turns, CAST);
+}
