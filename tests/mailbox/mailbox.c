@@ -729,6 +729,8 @@ static void turn(struct actor *actor)
         for (tr_msg *m; left && (m = tri_lanes_pop(&actor->lanes)); left--)
             handle(actor, m);
         done = left > 0;
+        if (actor->handled % 8 == 0)
+            sched_yield(); /* so that others come in between where there are fewer cores than threads */
         tri_mailbox_publish(&actor->box, &actor->lanes);
         ck_pr_store_uint(&actor->running, 0);
         if (!done) {

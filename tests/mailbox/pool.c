@@ -430,6 +430,39 @@ static void *swap_blocks(void *arg)
     return NULL;
 }
 
+enum { HOMING = 20000 };
+
+static struct block homing[2][HOMING];
+static unsigned int homing_go;
+
+static void *send_home_at_once(void *arg)
+{
+    struct block *block = arg;
+    wait_until(ck_pr_load_uint(&homing_go));
+    for (unsigned i = 0; i < HOMING; i++)
+        tri_block_put(block[i].at, block[i].tag);
+    return NULL;
+}
+
+Test(pool, foreign_threads_that_free_at_the_same_time_all_send_their_blocks_home)
+{
+    struct tri_pool *home = open_pool();
+    for (int64_t end = real_now() + A_WHILE / 2; real_now() < end;) {
+        pthread_t thread[2];
+        for (unsigned i = 0; i < HOMING; i++)
+            for (unsigned t = 0; t < 2; t++)
+                homing[t][i] = get(home, 64);
+        ck_pr_store_uint(&homing_go, 0);
+        for (unsigned t = 0; t < 2; t++)
+            thread[t] = start_thread(send_home_at_once, homing[t]);
+        ck_pr_store_uint(&homing_go, 1);
+        for (unsigned t = 0; t < 2; t++)
+            join_thread(thread[t]);
+        cr_assert_eq(returned_blocks(home), TRI_ASAN ? 0 : 2 * HOMING);
+    }
+    cr_assert_eq(tri_pool_balance(), 0);
+}
+
 /* The slabs that a pool's free blocks make up, which must be whole ones. Nothing new can be had. */
 static int64_t slabs_at_home(struct tri_pool *pool)
 {

@@ -82,6 +82,17 @@ static inline void open_sched(unsigned workers)
     cr_assert_eq(tri_sched_start(&sched, &config), 0);
 }
 
+/* Takes the monitor away: what happens from now on happens without its help. It must be given back before the end. */
+static inline void take_monitor_away(void)
+{
+    tri_monitor_stop(&sched);
+}
+
+static inline void give_monitor_back(void)
+{
+    cr_assert_eq(tri_monitor_start(&sched), 0);
+}
+
 /* Everything must have come to rest. */
 static inline void close_sched(void)
 {

@@ -1,8 +1,8 @@
 /*
  * Going to sleep against being given work: no wake-up may be lost.
  *
- * Nothing here wakes a worker by time: no timer is set, and the monitor only helps with what a running worker holds. So a
- * lost wake-up is for ever, and the test waits in vain. There are two kinds of port: one that sleeps for real, and one
+ * Nothing here wakes a worker by time: no timer is set, and the monitor is taken away. So a lost wake-up is for ever, and
+ * the test waits in vain. There are two kinds of port: one that sleeps for real, and one
  * that spins, with which there are a hundred times as many chances to go wrong. Senders wait for a short random time
  * before each step, so that it falls on every moment of a worker's way to sleep.
  */
@@ -60,6 +60,15 @@ static void open_with(unsigned workers, tri_port_open *port_open)
     struct tri_sched_config config = cast_config(workers);
     config.port_open = port_open;
     cr_assert_eq(tri_sched_start(&sched, &config), 0);
+    wait_until(all_parked());
+    take_monitor_away();
+}
+
+static void close_again(void)
+{
+    wait_until(all_parked());
+    give_monitor_back();
+    close_sched();
 }
 
 /* Up to a microsecond or so. */
@@ -96,8 +105,7 @@ static void deliver_to_one(tri_port_open *port_open)
     open_with(1, port_open);
     cast_player(&player, 0, NULL);
     send_one_by_one(&player, 1);
-    wait_until(all_parked());
-    close_sched();
+    close_again();
 }
 
 Test(park, a_delivery_to_a_worker_that_goes_to_sleep_wakes_it)
@@ -116,8 +124,7 @@ static void inject_to_many(unsigned workers, tri_port_open *port_open)
     open_with(workers, port_open);
     cast_player(&player, TRI_HOME_ANY, NULL);
     send_one_by_one(&player, workers);
-    wait_until(all_parked());
-    close_sched();
+    close_again();
 }
 
 Test(park, an_injection_when_the_last_worker_goes_to_sleep_wakes_one)
@@ -156,8 +163,7 @@ static void go_round(unsigned workers, tri_port_open *port_open)
         wait_until(ended(&stations[0]) != before);
     }
     ck_pr_store_uint(&round_is_over, 1);
-    wait_until(all_parked());
-    close_sched();
+    close_again();
 }
 
 Test(park, a_token_that_goes_from_worker_to_worker_is_not_lost)
@@ -221,7 +227,7 @@ static void send_from_many(tri_port_open *port_open)
     wait_until(all_parked());
     wait_until(ck_pr_load_32(&sched.searchers) == 0);
     cr_assert_eq(ck_pr_load_32(&sched.global_length), 0);
-    close_sched();
+    close_again();
 }
 
 Test(park, foreign_threads_that_inject_and_deliver_are_all_served)

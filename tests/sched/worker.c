@@ -364,8 +364,10 @@ Test(worker, surplus_that_lasts_wakes_the_others_one_by_one)
         for (unsigned i = 1; i <= 20; i++)
             cast_player(&players[i], TRI_HOME_ANY, requeue_until_seen_everywhere);
         wait_until(all_parked());
+        take_monitor_away(); /* it would wake them, too, when a worker does not move for want of a core */
         schedule(&players[0]);
         wait_until(ck_pr_load_uint(&seen_on) == wanted_on);
+        give_monitor_back();
         wait_until(all_parked());
         close_sched();
     }
