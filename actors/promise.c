@@ -145,9 +145,11 @@ bool tri_promise_arrive(tr_self *self, const tr_msg *m, tr_router **router)
     bool routed = promise->kind == TRI_PROMISE_CALL || promise->kind == TRI_PROMISE_JOB;
     if (routed && promise->then)
         *router = promise->then;
-    if (!own)
-        tri_promise_drop(self, promise);
-    else if (!(promise->kind == TRI_PROMISE_TIMER && promise->period))
+    if (!own) {
+        tri_promise_drop(self, promise); /* on another worker it may be somebody else's from here on */
+        return true;
+    }
+    if (!(promise->kind == TRI_PROMISE_TIMER && promise->period))
         unhold(promise);
     promise->drop = NULL; /* what the message carries is the handler's now */
     return true;
