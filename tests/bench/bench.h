@@ -1,0 +1,47 @@
+/*
+ * bench.h: what the workloads share.
+ *
+ * A workload is a root actor that does a piece of work with other actors and then tells how long it took. The work, its
+ * size and the check of its result are the same as in programs for other actor systems, so that one table can hold all
+ * of them (see docs/performance.md). Everything is written as a program would write it: mailboxes have their bounds,
+ * nobody switches a counter off, and a handler that has much to do does it in portions.
+ */
+#ifndef TROUPE_TESTS_BENCH_H
+#define TROUPE_TESTS_BENCH_H
+
+#include <troupe/troupe.h>
+
+#include <stdlib.h>
+
+struct bench_workload {
+    const char *name;
+    const tr_actor *root; /* its argument is N, an int64_t */
+    int64_t n;            /* unless the command line says otherwise */
+    int64_t multiple;     /* what N is a multiple of from there on; 0: any */
+    bool power_of_ten;    /* what N has to be */
+};
+
+extern const struct bench_workload bench_pingpong, bench_ring, bench_fanin, bench_big, bench_skynet, bench_idle,
+    bench_timers, bench_chameneos;
+
+/* In the root's start: dead letters come to it from now on, because none is ever meant to be. */
+void bench_watch(tr_self *self);
+
+/* In the root's handler: the work was `ops` operations and has taken `ns`. The line is printed when the system has
+ * ended in order. Answers TR_STOP. */
+int bench_report(int64_t ops, int64_t ns);
+
+/* Before that: more figures for the end of the line, as "key=value …". */
+void bench_more(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* In the root's handler, for a message that no workload expects: says what it is, and fails. */
+_Noreturn void bench_unexpected(const tr_msg *m);
+
+/* The result must be right: else says what is wrong and ends the process with 1. Any thread. */
+#define bench_check(right, what) ((right) ? (void)0 : bench_fail(what))
+_Noreturn void bench_fail(const char *what);
+
+/* A line of /proc/self/status in KiB: "VmRSS", "VmHWM". */
+int64_t bench_status_kib(const char *key);
+
+#endif

@@ -1,0 +1,12 @@
+#!/bin/sh
+# short.sh TROUPE-BENCH WORKLOAD WORKERS N OPS: runs a workload and checks the line it prints: its form, and that it has
+# done OPS operations.
+line=$(THREADS=$3 "$1" "$2" "$4") || exit 1
+echo "$line"
+case $2 in
+idle) more=' bytes_per_actor=-?[0-9]+' ;;
+timers) more=' arm_ns=[0-9.]+ cancel_ns=[0-9.]+ fired=[0-9]+ cancelled=[0-9]+' ;;
+esac
+echo "$line" | grep -Eqx "$2 troupe $5 [0-9]+\.[0-9]{6} [0-9]+ [0-9]+ cpu=[0-9.]+$more" && exit 0
+echo "that is not the line of $5 operations"
+exit 1
