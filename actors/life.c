@@ -74,10 +74,11 @@ struct tri_slot *tri_spawn_prepare(tr_self *self, const tr_actor *spec, const vo
     slot->status = TRI_STARTING;
     slot->in_flight = 0;
     slot->flags = 0;
-    slot->parent = self->slot ? self->me : TR_NOBODY;
+    /* Atomic, as a buffer of the connection that was here may come back now: its CAS in tri_window_return then fails. */
+    ck_pr_store_64(&slot->parent.bits, (self->slot ? self->me : TR_NOBODY).bits);
     uint32_t generation = slot->box.generation + 1;
     generation += generation == 0;
-    uint32_t number = (uint32_t)(slot->identity >> TRI_SIGNAL_BITS) & (TRI_SLOTS_MAX - 1);
+    uint32_t number = tri_ref_slot(tri_slot_ref(slot)); /* which never changes; late signals may still come */
     ck_pr_store_64(&slot->identity, tri_ref_make(generation, number).bits << TRI_SIGNAL_BITS);
     return slot;
 }
