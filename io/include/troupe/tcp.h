@@ -199,11 +199,13 @@ tr_call tr_tcp_ask(tr_self *self, tr_ref connection, int64_t timeout_ns);
 
 /* ---- descriptors of the program's -------------------------------------------------------------------------------- */
 
-/* Makes a connection of a connected stream socket, which becomes the connection's: it is closed in any case, also when the
+/* tr_tcp_adopt(self, &connection, descriptor) or tr_tcp_adopt(self, NULL, descriptor, .window = 1000):
+ * makes a connection of a connected stream socket, which becomes the connection's: it is closed in any case, also when the
  * answer is an error (TR_ENOTSOCK, TR_EINVAL: not a connected stream, TR_ENOMEM). The owner is the running actor; it gets
  * a tr_tcp_connected. */
-#define tr_tcp_adopt(self, connection, descriptor, ...)                                                           \
-    tr_tcp_adopt_((self), (connection), (descriptor), &(const tr_tcp_options){ .address = NULL, __VA_ARGS__ })
+#define tr_tcp_adopt(...) TR_TCP_ADOPT_(__VA_ARGS__, .address = NULL)
+#define TR_TCP_ADOPT_(self, connection, descriptor, ...)                                                          \
+    tr_tcp_adopt_((self), (connection), (descriptor), &(const tr_tcp_options){ __VA_ARGS__ })
 
 /* A connection's descriptor, which is the asker's now (non-blocking, close-on-exec), and what had been received and not
  * delivered (NULL: nothing). If the message is not received the descriptor is closed. */
