@@ -155,6 +155,41 @@ Test(tcp_rules, an_attempt_that_is_closed_at_once_has_one_outcome)
     close_system();
 }
 
+/* B40: literal addresses of both families reach the two sockets of a listener that share a port. */
+Test(tcp_rules, one_port_answers_on_both_families)
+{
+    static const char *const hosts[] = { "127.0.0.1:0", "[::1]:0" };
+    int probing = socket(AF_INET6, SOCK_STREAM, 0);
+    struct sockaddr_in6 loopback = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    bool ipv6 = probing >= 0 && bind(probing, (struct sockaddr *)&loopback, sizeof loopback) == 0;
+    close(probing);
+    if (!ipv6)
+        cr_skip_test("no IPv6 here");
+    open_system(2);
+    tr_ref listener = listen_on("*:0");
+    uint16_t port = tr_body(tr_tcp_listening, expect(tr_tcp_listening))->address.port;
+    cr_assert_eq(tr_body(tr_tcp_listening, expect(tr_tcp_listening))->address.port, port);
+    for (int i = 0; i < 4; i++) {
+        tr_address to;
+        cr_assert_eq(tr_address_parse(hosts[i % 2], &to), 0);
+        to.port = port;
+        connect_to(&to);
+        for (int sides = 0; sides < 2;) {
+            const tr_msg *m = tr_probe_receive(probe, SOON);
+            cr_assert_not_null(m);
+            if (tr_is(tr_tcp_accepted, m)) {
+                act(OWN, tr_body(tr_tcp_accepted, m)->connection, .other = tr_probe_ref(probe));
+                continue;
+            }
+            cr_assert(tr_is(tr_tcp_connected, m));
+            cr_assert_eq(tr_body(tr_tcp_connected, m)->remote.family, to.family);
+            sides++;
+        }
+    }
+    act(CLOSE, listener);
+    close_system();
+}
+
 Test(tcp_rules, a_local_address_that_is_taken_is_named)
 {
     tr_address address, taken;
