@@ -61,9 +61,10 @@ bool tri_mailbox_drain(struct tri_mailbox *box, struct tri_lanes *lanes)
     uint64_t word = ck_pr_load_64(&box->word);
     if (word == TRI_WORD_EMPTY)
         return false;
-    ck_pr_store_32(&box->backlog, lanes->count + tri_word_count(word)); /* before the chain leaves the word */
-    ck_pr_fence_store_atomic();
-    word = ck_pr_fas_64(&box->word, TRI_WORD_EMPTY);
+    do { /* not an exchange, which would take what came since and is not in the backlog */
+        ck_pr_store_32(&box->backlog, lanes->count + tri_word_count(word)); /* before the chain leaves the word */
+        ck_pr_fence_store_atomic();
+    } while (!ck_pr_cas_64_value(&box->word, word, TRI_WORD_EMPTY, &word));
     ck_pr_fence_acquire(); /* pairs with the release fence in tri_mailbox_push */
     if (tri_word_message(word))
         sort_chain(lanes, tri_word_message(word));

@@ -31,13 +31,15 @@
  *   another actor puts its message into the wrong mailbox; the envelope carries the generation it was meant for, and the
  *   receiver makes a dead letter of what is not its own.
  *
- *   Memory order. The CAS of a push releases the message; the exchange of a drain acquires it. The CAS to IDLE releases
+ *   Memory order. The CAS of a push releases the message; the CAS of a drain acquires it. The CAS to IDLE releases
  *   the actor's state; the CAS that replaces IDLE acquires it and hands it on through the run queue.
  *
  * The bound. Messages wait in two places: in the chain and, drained, in the lanes of the owner. The owner publishes how
- * many are in the lanes, chain included, before it takes the chain, so a sender that reads backlog + count never sees
- * too few but for the senders that run beside it: n workers may overshoot the bound by n. It may see up to one turn's
- * worth too many. Promised messages are exempt.
+ * many are in the lanes, chain included, before it takes the chain, and takes no more than it has published; so a sender
+ * that reads backlog + count never sees too few but for the senders that run beside it: n workers may overshoot the bound
+ * by n. It may see up to one turn's worth too many. Promised messages are exempt.
+ *
+ * (tests/model/mailbox.pml checks all this but for the memory order.)
  */
 #ifndef TRI_MAILBOX_H
 #define TRI_MAILBOX_H
@@ -144,7 +146,7 @@ static inline enum tri_push tri_mailbox_push(struct tri_mailbox *box, tr_msg *m)
             m->next_ = tri_word_message(word);
             next = tri_word_make(m, count + (count < TRI_WORD_COUNT_MAX), word & TRI_WORD_POKE);
         }
-        ck_pr_fence_release(); /* the message before the word; pairs with the exchange in tri_mailbox_drain */
+        ck_pr_fence_release(); /* the message before the word; pairs with the CAS in tri_mailbox_drain */
     } while (!ck_pr_cas_64_value(&box->word, word, next, &word));
     if (word != TRI_WORD_IDLE)
         return TRI_PUSHED;

@@ -48,12 +48,20 @@ mutation(drain_does_not_publish_the_backlog
 
 mutation(drain_publishes_the_backlog_too_late
   FILE mailbox/mailbox.c
-  OLD [[    ck_pr_store_32(&box->backlog, lanes->count + tri_word_count(word)); /* before the chain leaves the word */
-    ck_pr_fence_store_atomic();
-    word = ck_pr_fas_64(&box->word, TRI_WORD_EMPTY);]]
-  NEW [[    word = ck_pr_fas_64(&box->word, TRI_WORD_EMPTY);
+  OLD [[        ck_pr_store_32(&box->backlog, lanes->count + tri_word_count(word)); /* before the chain leaves the word */
+        ck_pr_fence_store_atomic();
+    } while (!ck_pr_cas_64_value(&box->word, word, TRI_WORD_EMPTY, &word));]]
+  NEW [[    } while (!ck_pr_cas_64_value(&box->word, word, TRI_WORD_EMPTY, &word));
     sched_yield(); /* so that it shows */
     ck_pr_store_32(&box->backlog, lanes->count + tri_word_count(word));]]
+  TEST mailbox/mailbox FILTER mailbox/senders_on_n_threads* TRIES 5)
+
+mutation(drain_takes_more_than_it_has_published
+  FILE mailbox/mailbox.c
+  OLD [[    } while (!ck_pr_cas_64_value(&box->word, word, TRI_WORD_EMPTY, &word));]]
+  NEW [[        sched_yield(); /* so that it shows */
+    } while (false);
+    word = ck_pr_fas_64(&box->word, TRI_WORD_EMPTY);]]
   TEST mailbox/mailbox FILTER mailbox/senders_on_n_threads* TRIES 5)
 
 mutation(close_is_a_load_and_a_store
