@@ -43,38 +43,78 @@ void tri_duty_ended(tr_self *self, int reason, bool gone)
 
 struct stop_order {
     bool keep;
+    tr_msg *ended;
 };
+
+/* An order found the child ended: that is its report. */
+static void report_gone(tr_self *self, tr_ref child, tr_ref supervisor, tr_msg *ended)
+{
+    struct tri_report *body = tri_msg_body(ended);
+    body->reason = TR_EKILLED;
+    body->gone = true;
+    ended->from = child;
+    ended->flags_ = TRI_MSG_EXEMPT;
+    tri_deliver(self, supervisor, ended);
+}
+
+/* It is to end, and waits for the order to start again already. */
+static void keep_waiting(tr_self *self, struct tri_slot *slot)
+{
+    if (!(slot->flags & TRI_SLOT_ORDERED))
+        return;
+    slot->flags &= (uint8_t)~TRI_SLOT_ORDERED; /* it was about to start, when its operations have come home */
+    tri_duty_ended(self, TR_ESHUTDOWN, false);
+}
 
 static void stop_ordered(tr_self *self, tr_msg *m)
 {
     struct tri_slot *slot = self->slot;
     const struct tri_actor *internal = tri_internal(slot->spec);
-    bool keep = ((struct stop_order *)tri_msg_body(m))->keep;
+    struct stop_order order = *(struct stop_order *)tri_msg_body(m);
+    struct tri_duty *duty = &slot->cold->duty;
 
     tri_msg_free(m);
-    if (!keep)
+    if (order.ended && !duty->ended)
+        duty->ended = order.ended;
+    else if (order.ended)
+        tri_msg_free(order.ended);
+    if (!order.keep)
         slot->flags |= TRI_SLOT_STOPPING;
-    if (slot->status == TRI_RESTARTING && keep)
-        return; /* it waits already */
+    if (slot->status == TRI_RESTARTING && order.keep) {
+        keep_waiting(self, slot);
+        return;
+    }
     if (slot->status != TRI_RESTARTING && internal && internal->exit_asked &&
         internal->exit_asked(self, slot->state, TR_ESHUTDOWN) == TR_CONTINUE)
         return; /* it ends later */
     tri_end(self, TR_ESHUTDOWN);
 }
 
-static const struct tri_runtime_type stop_order_type = TRI_RUNTIME_TYPE("tr_child_stop", .handle = stop_ordered);
+static void stop_found_nobody(tr_self *self, tr_ref to, tr_msg *m)
+{
+    struct stop_order *order = tri_msg_body(m);
+    if (order->ended)
+        report_gone(self, to, m->from, order->ended);
+    tri_msg_free(m);
+}
 
-void tri_order_stop(tr_self *self, tr_ref child, bool keep)
+static const struct tri_runtime_type stop_order_type =
+    TRI_RUNTIME_TYPE("tr_child_stop", .handle = stop_ordered, .undeliverable = stop_found_nobody);
+
+bool tri_order_stop(tr_self *self, tr_ref child, bool keep, tr_msg *ended)
 {
     tr_msg *m = tri_msg_new(&stop_order_type.type, sizeof(struct stop_order));
     if (!m) { /* killing needs no memory */
-        tri_signal(self, child, TRI_SIGNAL_KILL);
-        return;
+        if (ended)
+            tri_msg_free(ended);
+        tri_signal(self, child, keep ? TRI_SIGNAL_KILL : TRI_SIGNAL_KILL | TRI_SIGNAL_DISMISS);
+        return false;
     }
     m->from = self->me;
     m->flags_ = TRI_MSG_RUNTIME | TRI_MSG_SYSTEM | TRI_MSG_EXEMPT;
-    ((struct stop_order *)tri_msg_body(m))->keep = keep;
+    *(struct stop_order *)tri_msg_body(m) = (struct stop_order){ keep, ended };
     tri_deliver(self, child, m);
+    return true;
 }
 
 /* ---- the order to start again ------------------------------------------------------------------------------------ */
@@ -96,18 +136,12 @@ static void start_ordered(tr_self *self, tr_msg *m)
         tri_start_again(self);
 }
 
-/* The child was killed while it waited: that is its report. */
+/* The child was killed while it waited. */
 static void start_found_nobody(tr_self *self, tr_ref to, tr_msg *m)
 {
     struct start_order *order = tri_msg_body(m);
-    struct tri_report *body = tri_msg_body(order->ended);
-    tr_ref supervisor = m->from;
-    body->reason = TR_EKILLED;
-    body->gone = true;
-    order->ended->from = to;
-    order->ended->flags_ = TRI_MSG_EXEMPT;
     tri_msg_free(order->started);
-    tri_deliver(self, supervisor, order->ended);
+    report_gone(self, to, m->from, order->ended);
     tri_msg_free(m);
 }
 

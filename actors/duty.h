@@ -3,7 +3,7 @@
  *
  * For each start of a child its supervisor makes two reports, which the child sends back: that it is ready, and that it
  * has ended. So neither can be lost for want of memory. A child that ends and may be started again waits (RESTARTING) for
- * the supervisor's order.
+ * the supervisor's order: to start, with two new reports, or to end for good, with one.
  */
 #ifndef TRI_DUTY_H
 #define TRI_DUTY_H
@@ -12,15 +12,18 @@
 
 struct tri_report {
     uint32_t child; /* the supervisor's number for it */
-    uint32_t life;  /* and for this start */
-    int reason;
+    uint32_t life;  /* and for this start, */
+    uint16_t incarnation; /* both in this incarnation of the supervisor's */
     bool gone;      /* ended for good; else it waits for an order */
+    int reason;
 };
 
 extern const tr_type tri_started_type, tri_ended_type;
 
-/* Orders. With keep: end, and wait for the order to start again. */
-void tri_order_stop(tr_self *self, tr_ref child, bool keep);
+/* Orders. With keep: end, and wait for the order to start again. `ended` is the report of a child that has none because it
+ * waits; or NULL. It is consumed. Answers false when there was no memory for the order: then the child is killed, and makes
+ * no use of `ended`. */
+bool tri_order_stop(tr_self *self, tr_ref child, bool keep, tr_msg *ended);
 void tri_order_start(tr_self *self, tr_ref child, tr_msg *order);
 
 /* An order to start again, which carries the two reports; NULL when there is no memory. It owns them. */

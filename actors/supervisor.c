@@ -156,14 +156,30 @@ static int64_t delay_before(tr_self *self, const struct supervisor *me, uint32_t
     return delay - tenth + (int64_t)tr_random_below(self, 2 * tenth + 1);
 }
 
+/* ---- a child's timer --------------------------------------------------------------------------------------------- */
+
+static void drop_timer(tr_self *self, struct child *child)
+{
+    tr_cancel(self, child->timer);
+    child->timer = (tr_timer){ 0 };
+}
+
+/* False when there is no memory for it. */
+static bool set_timer(tr_self *self, struct supervisor *me, struct child *child, int64_t delay)
+{
+    drop_timer(self, child);
+    child->timer = tr_after(self, delay, (uint64_t)(child - me->children));
+    return child->timer.bits != 0;
+}
+
 /* ---- starting ---------------------------------------------------------------------------------------------------- */
 
-static tr_msg *make_report(const struct supervisor *me, const struct child *child, const tr_type *type)
+static tr_msg *make_report(tr_self *self, const struct supervisor *me, const struct child *child, const tr_type *type)
 {
     tr_msg *m = tri_msg_new(type, sizeof(struct tri_report));
     if (m)
-        *(struct tri_report *)tri_msg_body(m) =
-            (struct tri_report){ .child = (uint32_t)(child - me->children), .life = child->life };
+        *(struct tri_report *)tri_msg_body(m) = (struct tri_report){ .child = (uint32_t)(child - me->children),
+            .life = child->life, .incarnation = (uint16_t)tr_incarnation(self) };
     return m;
 }
 
@@ -192,9 +208,12 @@ static int spawn(tr_self *self, struct child *child, tr_msg *started, tr_msg *en
 static int start(tr_self *self, struct supervisor *me, struct child *child)
 {
     child->life++;
-    tr_msg *started = make_report(me, child, &tri_started_type), *ended = make_report(me, child, &tri_ended_type);
-    tr_msg *order = NULL;
-    int error = started && ended ? 0 : TR_ENOMEM;
+    tr_msg *started = make_report(self, me, child, &tri_started_type);
+    tr_msg *ended = make_report(self, me, child, &tri_ended_type), *order = NULL;
+    int64_t limit = start_time_of(child);
+    drop_timer(self, child); /* that of the delay, which may be due and not handled yet */
+    bool timed = limit == TR_FOREVER || set_timer(self, me, child, limit);
+    int error = started && ended && timed ? 0 : TR_ENOMEM;
     if (!error && tr_ref_is_nobody(child->ref))
         error = spawn(self, child, started, ended);
     else if (!error && !(order = tri_order_start_new(started, ended)))
@@ -204,14 +223,13 @@ static int start(tr_self *self, struct supervisor *me, struct child *child)
             tri_msg_free(started);
         if (ended)
             tri_msg_free(ended);
+        drop_timer(self, child);
         return error;
     }
     if (order)
         tri_order_start(self, child->ref, order);
     child->condition = STARTING;
     child->killed = false;
-    int64_t limit = start_time_of(child);
-    child->timer = limit == TR_FOREVER ? (tr_timer){ 0 } : tr_after(self, limit, (uint64_t)(child - me->children));
     return 0;
 }
 
@@ -227,12 +245,14 @@ static void answer_start(tr_self *self, struct child *child, int reason)
         (void)tr_reply_to(self, request, tr_child_started, .child = child->ref);
 }
 
-static void forget(tr_self *self, struct supervisor *me, struct child *child)
+/* `was` is the reference it had. */
+static void forget(tr_self *self, struct supervisor *me, struct child *child, tr_ref was)
 {
     tr_msg *request = child->stop_request;
     child->stop_request = NULL;
     if (request)
-        (void)tr_reply_to(self, request, tr_child_stopped, .child = child->ref);
+        (void)tr_reply_to(self, request, tr_child_stopped, .child = was);
+    answer_start(self, child, TR_ESHUTDOWN); /* stopped before it was ready */
     child->ref = TR_NOBODY;
     child->condition = GONE;
     child->stop = child->keep = false;
@@ -245,6 +265,21 @@ static void forget(tr_self *self, struct supervisor *me, struct child *child)
     child->copy = NULL;
 }
 
+/* Lets a child go that waits for an order to start again, or has no slot. It reports its end, so that its name is free when
+ * it is forgotten; without memory for that it is killed, and forgotten at once. */
+static void let_go(tr_self *self, struct supervisor *me, struct child *child)
+{
+    drop_timer(self, child);
+    child->stop = child->keep = false;
+    child->life++;
+    tr_ref ref = child->ref;
+    tr_msg *ended = tr_ref_is_nobody(ref) ? NULL : make_report(self, me, child, &tri_ended_type);
+    if (!tr_ref_is_nobody(ref) && tri_order_stop(self, ref, false, ended) && ended)
+        child->condition = STOPPING;
+    else
+        forget(self, me, child, ref);
+}
+
 static void begin_to_end(struct supervisor *me, int reason)
 {
     if (me->ending)
@@ -253,8 +288,9 @@ static void begin_to_end(struct supervisor *me, int reason)
     me->reason = reason;
 }
 
-/* A child has ended that is to be started again: when, or never because that was too often. */
-static void schedule_restart(tr_self *self, struct supervisor *me, struct child *child, int reason)
+/* A child has ended that is to be started again: when, or never because that was too often. One that could not be started
+ * would not be a moment later either: `failed`. */
+static void schedule_restart(tr_self *self, struct supervisor *me, struct child *child, int reason, bool failed)
 {
     int64_t now = tr_now(self), period = either(child->spec.period_ns, 0, TR_SECONDS(10));
     if (child->history.count == 0 ||
@@ -267,27 +303,35 @@ static void schedule_restart(tr_self *self, struct supervisor *me, struct child 
         begin_to_end(me, TR_EINTENSITY);
         return;
     }
-    int64_t delay = delay_before(self, me, child->in_a_row);
-    child->not_before = now + delay;
-    if (delay)
-        child->timer = tr_after(self, delay, (uint64_t)(child - me->children));
+    int64_t delay = delay_before(self, me, child->in_a_row + failed);
+    bool timed = delay && set_timer(self, me, child, delay);
+    child->not_before = timed ? now + delay : now; /* nothing else would bring the supervisor back to it */
 }
 
 static void stop(tr_self *self, struct supervisor *me, struct child *child)
 {
-    child->condition = STOPPING;
-    tr_cancel(self, child->timer);
     int64_t limit = shutdown_time_of(child);
-    child->timer = limit == TR_FOREVER ? (tr_timer){ 0 } : tr_after(self, limit, (uint64_t)(child - me->children));
-    tri_order_stop(self, child->ref, child->keep);
+    child->condition = STOPPING;
+    child->keep = child->keep && !me->ending;
+    drop_timer(self, child);
+    tri_order_stop(self, child->ref, child->keep, NULL);
+    if (limit == TR_FOREVER || set_timer(self, me, child, limit))
+        return;
+    child->killed = true; /* nothing would end its patience */
+    tr_kill(self, child->ref);
+}
+
+/* Whether each child is restarted by itself. */
+static bool one_by_one(const struct supervisor *me)
+{
+    return me->table->strategy == TR_ONE_FOR_ONE || me->table->strategy == TR_DYNAMIC;
 }
 
 /* Whether this child may be started now: all before it are ready. Where children are restarted one by one that counts for
  * the first time only. */
 static bool its_turn(const struct supervisor *me, const struct child *child)
 {
-    bool by_itself = me->table->strategy == TR_ONE_FOR_ONE || me->table->strategy == TR_DYNAMIC;
-    if (by_itself && (child->was_up || me->table->strategy == TR_DYNAMIC))
+    if (one_by_one(me) && (child->was_up || me->table->strategy == TR_DYNAMIC))
         return true;
     for (const struct child *other = me->children; other < child; other++)
         if (other->condition != UP && other->condition != GONE)
@@ -322,12 +366,10 @@ static void start_failed(tr_self *self, struct supervisor *me, struct child *chi
     tri_log(TR_LOG_WARNING, "child %s could not be started: %s", name_of(child), tr_strerror(reason));
     if (child->start_request) {
         answer_start(self, child, reason);
-        if (!tr_ref_is_nobody(child->ref))
-            tri_order_stop(self, child->ref, false);
-        forget(self, me, child);
+        let_go(self, me, child);
         return;
     }
-    schedule_restart(self, me, child, reason);
+    schedule_restart(self, me, child, reason, true);
 }
 
 static void start_some(tr_self *self, struct supervisor *me)
@@ -335,11 +377,11 @@ static void start_some(tr_self *self, struct supervisor *me)
     int64_t now = tr_now(self);
     for (uint32_t i = 0; i < me->count && !me->ending; i++) {
         struct child *child = &me->children[i];
-        if (child->condition != DOWN || child->not_before > now || !its_turn(me, child))
-            continue;
-        int error = start(self, me, child);
-        if (error)
-            start_failed(self, me, child, error);
+        while (child->condition == DOWN && child->not_before <= now && its_turn(me, child) && !me->ending) {
+            int error = start(self, me, child);
+            if (error)
+                start_failed(self, me, child, error);
+        }
     }
 }
 
@@ -348,13 +390,8 @@ static void dismiss(tr_self *self, struct supervisor *me)
 {
     for (uint32_t i = 0; i < me->count; i++) {
         struct child *child = &me->children[i];
-        if (child->condition != DOWN)
-            continue;
-        if (!tr_ref_is_nobody(child->ref))
-            tri_order_stop(self, child->ref, false);
-        tr_cancel(self, child->timer);
-        answer_start(self, child, TR_ESHUTDOWN);
-        forget(self, me, child);
+        if (child->condition == DOWN)
+            let_go(self, me, child);
     }
 }
 
@@ -363,15 +400,16 @@ static int advance(tr_self *self, struct supervisor *me)
 {
     for (struct child *child; (child = to_stop(me));)
         stop(self, me, child);
-    if (stopping(me))
-        return TR_CONTINUE;
-    if (!me->ending)
+    if (!me->ending && (one_by_one(me) || !stopping(me)))
         start_some(self, me);
     if (!me->ending)
         return TR_CONTINUE;
-    if (to_stop(me)) /* it began to end just now */
-        return advance(self, me);
-    dismiss(self, me);
+    for (struct child *child; (child = to_stop(me));) /* it began to end just now */
+        stop(self, me, child);
+    if (!stopping(me))
+        dismiss(self, me);
+    if (stopping(me))
+        return TR_CONTINUE;
     return me->reason < 0 ? me->reason : TR_STOP;
 }
 
@@ -379,10 +417,9 @@ static int advance(tr_self *self, struct supervisor *me)
 
 static void child_ready(tr_self *self, struct child *child)
 {
-    tr_cancel(self, child->timer);
-    child->timer = (tr_timer){ 0 };
     if (child->condition != STARTING)
         return;
+    drop_timer(self, child);
     child->condition = UP;
     child->was_up = true;
     answer_start(self, child, 0);
@@ -399,12 +436,21 @@ static void involve_others(struct supervisor *me, const struct child *child)
     }
 }
 
+/* Whether a child that has ended by itself is to be started again. One that is gone was killed while it waited for that; or
+ * the system ends. */
+static bool comes_again(tr_self *self, const struct child *child, const struct tri_report *report)
+{
+    enum tr_restart restart = restart_of(child);
+    return !report->gone || (ck_pr_load_uint(&self->system->state) == TRI_SYSTEM_OPEN &&
+                                (restart == TR_PERMANENT || (restart == TR_TRANSIENT && report->reason < 0)));
+}
+
 static void child_ended(tr_self *self, struct supervisor *me, struct child *child, const struct tri_report *report)
 {
     bool asked = child->condition == STOPPING, first_start = child->condition == STARTING && !child->was_up;
-    bool again = asked ? child->keep && !me->ending : !report->gone;
-    tr_cancel(self, child->timer);
-    child->timer = (tr_timer){ 0 };
+    bool again = asked ? child->keep && !me->ending : comes_again(self, child, report);
+    tr_ref was = child->ref;
+    drop_timer(self, child);
     child->stop = child->keep = false;
     if (report->gone)
         child->ref = TR_NOBODY;
@@ -415,17 +461,19 @@ static void child_ended(tr_self *self, struct supervisor *me, struct child *chil
         answer_start(self, child, report->reason < 0 ? report->reason : TR_ESTART);
         again = false;
     }
-    if (!again || (asked && report->gone)) {
-        if (!tr_ref_is_nobody(child->ref))
-            tri_order_stop(self, child->ref, false); /* it waits in vain */
-        forget(self, me, child);
+    if (report->gone && (asked || !again)) {
+        forget(self, me, child, was);
+        return;
+    }
+    if (!again) {
+        let_go(self, me, child);
         return;
     }
     child->condition = DOWN;
     child->not_before = 0;
     if (asked)
         return;
-    schedule_restart(self, me, child, report->reason);
+    schedule_restart(self, me, child, report->reason, false);
     if (!me->ending)
         involve_others(me, child);
 }
@@ -439,12 +487,12 @@ static void timer_due(tr_self *self, struct supervisor *me, struct child *child)
     } else if (child->condition == STOPPING && !child->killed) {
         tri_log(TR_LOG_WARNING, "child %s did not end in time and is killed", name_of(child));
         child->killed = true;
-        child->timer = tr_after(self, TR_MS(KILL_PATIENCE_MS), (uint64_t)(child - me->children));
+        (void)set_timer(self, me, child, TR_MS(KILL_PATIENCE_MS));
         tr_kill(self, child->ref);
     } else if (child->condition == STOPPING) {
         tri_log(TR_LOG_ERROR, "child %s does not return from a handler and is given up", name_of(child));
         child->life++;
-        forget(self, me, child);
+        forget(self, me, child, child->ref);
     }
 }
 
@@ -534,7 +582,7 @@ static struct child *settle(struct supervisor *me, const struct start_request *r
 
 static struct child *find(struct supervisor *me, tr_ref ref)
 {
-    for (uint32_t i = 0; i < me->count; i++)
+    for (uint32_t i = 0; i < me->count && !tr_ref_is_nobody(ref); i++)
         if (tr_ref_eq(me->children[i].ref, ref) && me->children[i].condition != GONE)
             return &me->children[i];
     return NULL;
@@ -561,11 +609,8 @@ static void stop_asked(tr_self *self, struct supervisor *me, const tr_msg *m)
     child->stop_request = tr_take(self, m);
     child->stop = true;
     child->keep = false;
-    if (child->condition == DOWN) {
-        tr_cancel(self, child->timer);
-        tri_order_stop(self, child->ref, false);
-        forget(self, me, child);
-    }
+    if (child->condition == DOWN)
+        let_go(self, me, child);
 }
 
 /* ---- the actor --------------------------------------------------------------------------------------------------- */
@@ -607,6 +652,8 @@ static bool all_up(const struct supervisor *me)
 static void handle_report(tr_self *self, struct supervisor *me, const tr_msg *m)
 {
     const struct tri_report *report = tri_msg_body(m);
+    if (report->incarnation != (uint16_t)tr_incarnation(self))
+        return; /* of a child of an earlier one */
     struct child *child = &me->children[report->child];
     if (child->life != report->life)
         return; /* it was given up */
@@ -648,7 +695,7 @@ static void supervisor_stop(tr_self *self, void *state, int reason)
     for (uint32_t i = me->count; i-- > 0;) {
         struct child *child = &me->children[i];
         if (child->condition != GONE && !tr_ref_is_nobody(child->ref))
-            tri_order_stop(self, child->ref, false);
+            tri_order_stop(self, child->ref, false, NULL);
         history_free(&child->history);
         if (child->copy)
             tri_block_put(child->copy, child->copy_tag);

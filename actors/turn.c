@@ -118,6 +118,8 @@ static void take_signals(tr_self *self, struct tri_slot *slot)
 {
     unsigned signals = tri_slot_take_signals(slot);
     const struct tri_actor *internal = tri_internal(slot->spec);
+    if (signals & TRI_SIGNAL_DISMISS)
+        slot->flags |= TRI_SLOT_STOPPING;
     if (signals & TRI_SIGNAL_KILL)
         tri_end(self, TR_EKILLED);
     else if (slot->flags & TRI_SLOT_ORDERED && slot->in_flight == 0)
