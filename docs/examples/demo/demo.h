@@ -1,7 +1,8 @@
 /*
  * demo.h: what the actors of the demo say to each other.
  *
- *   director       starts the services and the clients, kills service actors now and then, and counts
+ *   director       starts the others, and counts
+ *     reaper       kills a part of the services now and then
  *     services     a supervisor, of:
  *       chat room  \
  *       chat door  |  the services of echo.c and chat.c; a door listens, and makes a session of each connection
@@ -17,14 +18,24 @@
 
 enum service { ECHO, CHAT, SERVICES };
 
-/* ---- from the doors to the director ------------------------------------------------------------------------------ */
+/* ---- the services ------------------------------------------------------------------------------------------------ */
 
-#define DIRECTOR "director" /* its name in the system */
+#define DIRECTOR "director" /* their names in the system */
+#define REAPER "reaper"
 
-TR_MESSAGE(door_opened, enum service service; tr_address address;);
-TR_MESSAGE(session_opened, enum service service; tr_ref session;);
+TR_MESSAGE(door_opened, enum service service; tr_address address;); /* from a door to the director */
+TR_MESSAGE(session_opened, enum service service; tr_ref session;);  /* … to the reaper */
 
 extern const tr_supervisor services;
+
+/* ---- the reaper -------------------------------------------------------------------------------------------------- */
+
+enum victim { ECHO_SESSION, CHAT_SESSION, ROOM, ECHO_DOOR, CHAT_DOOR, VICTIMS };
+
+TR_MESSAGE(reaped, enum victim victim;); /* to the director */
+
+/* The director's child. Works from client_start to client_finish. */
+extern const tr_actor reaper_actor;
 
 /* ---- between a client and the director --------------------------------------------------------------------------- */
 
@@ -81,7 +92,8 @@ struct demo {
     unsigned seconds;     /* at least */
     uint64_t rounds;      /* at least */
     bool serve;
-    bool verified; /* the outcome: all that was sent came back, and was right */
+    bool concluded; /* the outcome: it went on to its end, */
+    bool verified;  /* and all that was sent came back, and was right */
     char port[16]; /* that the runtime has chosen, */
     unsigned workers; /* and their number */
 };

@@ -3,7 +3,7 @@
  * byte, and a director that kills parts of the services meanwhile. See demo.h for who is who.
  */
 #include "../options.h"
-#include "demo.h"
+#include "display.h"
 
 #include <sys/resource.h>
 
@@ -77,5 +77,7 @@ int main(int argc, char **argv)
     tr_log_level(TR_LOG_INFO);
     tr_log_to(watch_log, &demo);
     int error = tr_run(&(tr_options){ .actor = &director_actor, .arg = &arg, .workers = workers, .signals = true });
+    if (!error && !demo.concluded)
+        display_interrupted();
     return !error && demo.verified ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -3,7 +3,6 @@
 #include "demo.h"
 
 TR_DEFINE(door_opened);
-TR_DEFINE(session_opened);
 
 /* ---- echo -------------------------------------------------------------------------------------------------------- */
 
@@ -63,7 +62,7 @@ static int door(tr_self *self, void *state, const tr_msg *m)
         tr_ready(self);
     } else if (tr_is(tr_tcp_accepted, m)) {
         tr_ref session = tr_tcp_serve(self, m, me->session, NULL);
-        tr_send(self, tr_whereis(self, DIRECTOR), session_opened, .service = me->service, .session = session);
+        tr_send(self, tr_whereis(self, REAPER), session_opened, .service = me->service, .session = session);
     } else if (tr_is(tr_tcp_closed, m)) {
         return tr_body(tr_tcp_closed, m)->reason;
     }
