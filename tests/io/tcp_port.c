@@ -152,8 +152,8 @@ static void greet(tr_ref listener, const tr_address *address)
 /* B38, A.10 f: what is wrong with one connection is skipped, and the owner hears nothing of it. */
 Test(tcp_port, a_connection_that_cannot_be_accepted_does_not_touch_the_listener)
 {
-    static const int errors[] = { TR_ECONNABORTED, TR_ECONNRESET, TR_EPROTO, TR_EPERM, TR_EINTR, TR_EAGAIN, TR_ETIMEDOUT,
-        TR_ENETDOWN, TR_ENETUNREACH, TR_EHOSTDOWN, TR_EHOSTUNREACH };
+    static const int errors[] = { TR_ECONNABORTED, TR_ECONNRESET, TR_EPROTO, TR_EPERM, TR_EINTR, TR_EAGAIN,
+        TR_ETIMEDOUT, TR_ENETDOWN, TR_ENETUNREACH, TR_EHOSTDOWN, TR_EHOSTUNREACH };
     tr_ref listener;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
         open_scripted((struct script){ .kind = TRI_OP_ACCEPT, .error = errors[i], .times = 5 });
