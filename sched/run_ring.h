@@ -12,7 +12,7 @@
  * grows; 2^32 entries would have to pass between the two for it to look the same), so nobody else has taken them and the
  * owner cannot have written over them. If it fails, what was read is thrown away. The store fence in push makes the slot
  * visible before the tail that shows it; the load fence in steal keeps the order of the two reads; the CAS, with a fence
- * before it, keeps the reads of the slots in front of giving the places free.
+ * before it, keeps the reads of the slots in front of giving the places free. (tests/model/run_ring.pml checks the rest.)
  *
  * ck_ring's SPMC side is the same idea; this one takes half of a queue with a single CAS, and its slots are read and
  * written atomically (ck_ring copies them with memcpy, a read that may race with the producer and is then thrown away:
