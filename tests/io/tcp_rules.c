@@ -495,6 +495,44 @@ Test(tcp_rules, an_owner_that_is_started_again_has_lost_its_connection)
     cr_assert_eq(logged("\n"), LIVES, "%s", captured.text);
 }
 
+struct birth {
+    bool monitored;
+    tr_ref owner;
+};
+
+static int spawn_reborn(tr_self *self, void *arg)
+{
+    struct birth *birth = arg;
+    birth->owner = tr_spawn(self, &reborn_actor, NULL, .monitor = birth->monitored);
+    return 0;
+}
+
+/* B11 and B56: who crashes is named in the log once, unless somebody is told. */
+Test(tcp_rules, an_owner_that_crashes_and_nobody_hears_of_it_is_named_once)
+{
+    int peer;
+    capture_log(TR_LOG_WARNING);
+    open_system(2);
+    reborn_tell = tr_probe_ref(probe);
+    for (int monitored = 0; monitored < 2; monitored++) {
+        struct birth birth = { .monitored = monitored };
+        tr_probe_do(probe, spawn_reborn, &birth);
+        expect(life_began);
+        tr_ref c = connected_pair(&peer, NULL);
+        act(OWN, c, .other = birth.owner);
+        peer_send(peer, "x", 1);
+        if (monitored)
+            cr_assert_eq(tr_body(tr_down, expect(tr_down))->reason, TR_EFAULT);
+        else
+            expect_nothing(TR_MS(5)); /* and with that the probe has handled what it was told of the connection */
+        peer_expect_reset(peer);
+        close(peer);
+        cr_assert_eq(logged("reborn <0."), 1, "%s", captured.text);
+        cr_assert_eq(logged("\n"), 1, "%s", captured.text);
+    }
+    close_system();
+}
+
 /* ---- nothing left open ------------------------------------------------------------------------------------------- */
 
 struct opening {
