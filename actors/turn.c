@@ -5,7 +5,8 @@
 
 /* Flags of messages that need more than to be handed to the handler. */
 enum {
-    SPECIAL = TRI_MSG_RUNTIME | TRI_MSG_OVERFLOW | TRI_MSG_BULK | TRI_MSG_REQUEST | TRI_MSG_ANSWER | TRI_MSG_MEMORY
+    SPECIAL = TRI_MSG_RUNTIME | TRI_MSG_OVERFLOW | TRI_MSG_BULK | TRI_MSG_REQUEST | TRI_MSG_ANSWER | TRI_MSG_MEMORY |
+        TRI_MSG_INCARNATION
 };
 
 static void verdict(tr_self *self, int answer)
@@ -71,10 +72,23 @@ static bool admit_request(tr_self *self, tr_msg *m)
     return false;
 }
 
+/* Meant for an incarnation that has ended meanwhile: nobody's. */
+static void outlived(tr_self *self, tr_msg *m)
+{
+    if (m->flags_ & TRI_MSG_RUNTIME)
+        tri_dead(self, NULL, self->me, m, TR_EDOWN);
+    else
+        tri_expire(self, m);
+}
+
 static TRI_COLD void handle_special(tr_self *self, struct tri_slot *slot, tr_msg *m)
 {
     tr_router *router = slot->spec->receive;
 
+    if (m->flags_ & TRI_MSG_INCARNATION && m->deadline_ != slot->incarnation) {
+        outlived(self, m);
+        return;
+    }
     if (m->flags_ & TRI_MSG_RUNTIME) {
         ((const struct tri_runtime_type *)m->type)->handle(self, m);
         return;

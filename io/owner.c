@@ -79,8 +79,10 @@ tr_msg *tri_news_new(tr_self *self, const tr_type *type, size_t size)
     return m;
 }
 
-int tri_news_send(tr_self *self, tr_ref owner, tr_msg *m, enum tri_news how, bool comes_back)
+int tri_news_send(tr_self *self, struct tri_owner owner, tr_msg *m, enum tri_news how, bool comes_back)
 {
+    m->flags_ |= TRI_MSG_INCARNATION;
+    m->deadline_ = owner.incarnation;
     if (comes_back)
         m->flags_ |= TRI_MSG_RETURNS;
     if (how != TRI_NEWS) {
@@ -88,18 +90,34 @@ int tri_news_send(tr_self *self, tr_ref owner, tr_msg *m, enum tri_news how, boo
         m->type = how == TRI_NEWS_JOIN ? &join_type.type : &leave_type.type;
         m->flags_ |= TRI_MSG_RUNTIME;
     }
-    return tri_deliver(self, owner, m);
+    return tri_deliver(self, owner.ref, m);
 }
 
-bool tri_owner_join(tr_self *self, tr_ref owner, enum tri_news how)
+/* For the runtime part of the owner alone. */
+static tr_msg *note_new(tr_self *self, const struct tri_runtime_type *type)
 {
-    tr_msg *m = tri_news_new(self, NULL, 0);
+    tr_msg *m = tri_news_new(self, &type->type, 0);
+    if (m)
+        m->flags_ |= TRI_MSG_RUNTIME;
+    return m;
+}
+
+bool tri_owner_join(tr_self *self, struct tri_owner owner)
+{
+    tr_msg *m = note_new(self, &join_type);
     if (!m)
         return false;
-    m->flags_ |= TRI_MSG_RUNTIME;
-    m->type = how == TRI_NEWS_JOIN ? &join_type.type : &leave_type.type;
-    tri_deliver(self, owner, m);
+    m->flags_ |= TRI_MSG_INCARNATION;
+    m->deadline_ = owner.incarnation;
+    tri_deliver(self, owner.ref, m);
     return true;
+}
+
+void tri_owner_leave(tr_self *self, tr_ref owner)
+{
+    tr_msg *m = note_new(self, &leave_type);
+    if (m)
+        tri_deliver(self, owner, m);
 }
 
 /* A message that was asked to come back was handled, or will never be. It goes back in the same memory; a tr_buf it

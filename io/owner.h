@@ -14,6 +14,7 @@
 
 #include <troupe/buf.h>
 
+/* Who owns a transport. A restart makes another owner. */
 struct tri_owner {
     tr_ref ref;
     uint16_t incarnation; /* when it became the owner */
@@ -38,11 +39,15 @@ bool tri_owner_ended(tr_ref ref, uint16_t incarnation);
 /* A message from the running transport; NULL when there is no memory. */
 tr_msg *tri_news_new(tr_self *self, const tr_type *type, size_t size);
 
-/* Sends news to the owner, and asks for it to come back: 0, or TR_EDOWN. */
-int tri_news_send(tr_self *self, tr_ref owner, tr_msg *m, enum tri_news how, bool comes_back);
+/* Sends news to the owner, and asks for it to come back: 0, or TR_EDOWN. An incarnation that comes after this one will not
+ * see it. */
+int tri_news_send(tr_self *self, struct tri_owner owner, tr_msg *m, enum tri_news how, bool comes_back);
 
-/* Makes the running transport a ward of `owner`, or no longer, without news: false when there is no memory. */
-bool tri_owner_join(tr_self *self, tr_ref owner, enum tri_news how);
+/* Makes the running transport a ward of `owner`, without news: false when there is no memory. */
+bool tri_owner_join(tr_self *self, struct tri_owner owner);
+
+/* And no longer, if there is memory; if there is not, nothing comes of it but that it stays in its list. */
+void tri_owner_leave(tr_self *self, tr_ref owner);
 
 /* Before the first port is opened. */
 void tri_owner_init(void);

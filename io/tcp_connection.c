@@ -7,8 +7,8 @@
  * while it handles a message sees nothing more. What the owner writes waits in a list of the write messages themselves and
  * is sent when the mailbox has run empty (settle), all of it in one operation.
  *
- * What the owner sees is said in one place each: tri_tcp_say_connected, deliver, tri_tcp_say_eof, say_writable, tri_tcp_say_closed. What cannot be
- * said for want of memory is said later; the connection's state remembers it.
+ * What the owner sees is said in tcp_news.c, each thing in one place. What cannot be said for want of memory is said
+ * later; the connection's state remembers it.
  *
  * The end: end_it() remembers the first reason and cancels what is in flight; when the last operation is home, finish()
  * closes the descriptor and tells the owner. close_orderly() only differs in that what is queued is sent before.
@@ -421,12 +421,12 @@ static int on_own(tr_self *self, struct tri_tcp *me, tr_ref owner)
     me->owner = owner;
     me->end.spare = tri_owner_incarnation(owner);
     if (me->flags & TRI_TCP_WARD)
-        tri_owner_join(self, before, TRI_NEWS_LEAVE);
+        tri_owner_leave(self, before);
     me->flags &= ~(uint32_t)(TRI_TCP_OFFERED | TRI_TCP_WARD);
     if (!(me->flags & (TRI_TCP_TOLD | TRI_TCP_CONNECTING)))
         return begin(self, me);
     me->flags |= TRI_TCP_WARD;
-    return tri_owner_join(self, owner, TRI_NEWS_JOIN) ? TR_CONTINUE : fail(self, me, TR_ENOMEM);
+    return tri_owner_join(self, (struct tri_owner){ owner, me->end.spare }) ? TR_CONTINUE : fail(self, me, TR_ENOMEM);
 }
 
 /* tr_tcp_own is a message of its own kind because it matters when it finds nobody. */

@@ -40,7 +40,7 @@ static bool tell(tr_self *self, struct listener *me, const tr_type *type, const 
     if (!m)
         return false;
     memcpy(tri_msg_body(m), body, size);
-    tri_news_send(self, me->owner.ref, m, TRI_NEWS, false);
+    tri_news_send(self, me->owner, m, TRI_NEWS, false);
     return true;
 }
 
@@ -51,7 +51,7 @@ static bool say_closed(tr_self *self, struct listener *me)
         return me->deaf;
     me->deaf = true;
     *(tr_tcp_closed *)tri_msg_body(m) = (tr_tcp_closed){ .reason = me->reason };
-    tri_news_send(self, me->owner.ref, m, TRI_NEWS_LEAVE, false);
+    tri_news_send(self, me->owner, m, TRI_NEWS_LEAVE, false);
     return true;
 }
 
@@ -136,7 +136,7 @@ static int offer(tr_self *self, struct listener *me, tri_fd fd)
     m->from = tri_spawn_finish(self, slot);
     m->flags_ = TRI_MSG_OFFER; /* not exempt: an owner that does not keep up refuses connections */
     *(tr_tcp_accepted *)tri_msg_body(m) = (tr_tcp_accepted){ .connection = m->from, .listener = self->me };
-    tri_news_send(self, me->owner.ref, m, TRI_NEWS, true);
+    tri_news_send(self, me->owner, m, TRI_NEWS, true);
     return 0;
 }
 

@@ -6,6 +6,11 @@ TR_DEFINE(tr_tcp_eof);
 TR_DEFINE(tr_tcp_closed);
 TR_DEFINE(tr_tcp_failed);
 
+static struct tri_owner owner_of(const struct tri_tcp *me)
+{
+    return (struct tri_owner){ me->owner, me->end.spare };
+}
+
 static void drop_data(void *body)
 {
     tr_buf_unref(((tr_tcp_data *)body)->buf);
@@ -31,7 +36,7 @@ void tri_tcp_say_connected(tr_self *self, struct tri_tcp *me)
     };
     enum tri_news how = me->flags & TRI_TCP_WARD ? TRI_NEWS : TRI_NEWS_JOIN;
     me->flags |= TRI_TCP_TOLD | TRI_TCP_UNHANDLED | TRI_TCP_WARD;
-    tri_news_send(self, me->owner, m, how, true);
+    tri_news_send(self, owner_of(me), m, how, true);
 }
 
 /* All that has arrived, as one message in the memory in front of its first piece. TR_EDOWN when the owner is gone. */
@@ -47,7 +52,7 @@ int tri_tcp_deliver(tr_self *self, struct tri_tcp *me)
         .flags_ = TRI_MSG_EXEMPT | TRI_MEMORY_BUFFER << TRI_MSG_MEMORY_SHIFT,
     };
     ((tr_tcp_data *)tri_msg_body(m))->buf = buf;
-    return tri_news_send(self, me->owner, m, TRI_NEWS, true);
+    return tri_news_send(self, owner_of(me), m, TRI_NEWS, true);
 }
 
 void tri_tcp_say_eof(tr_self *self, struct tri_tcp *me)
@@ -58,13 +63,13 @@ void tri_tcp_say_eof(tr_self *self, struct tri_tcp *me)
         return;
     }
     me->flags |= TRI_TCP_EOF_TOLD | TRI_TCP_UNHANDLED;
-    tri_news_send(self, me->owner, m, TRI_NEWS, true);
+    tri_news_send(self, owner_of(me), m, TRI_NEWS, true);
 }
 
 static void say_writable(tr_self *self, struct tri_tcp *me, tr_msg *m, bool writable)
 {
     *(tr_tcp_writable *)tri_msg_body(m) = (tr_tcp_writable){ .writable = writable, .queued = me->queued };
-    tri_news_send(self, me->owner, m, TRI_NEWS, false);
+    tri_news_send(self, owner_of(me), m, TRI_NEWS, false);
 }
 
 /* Without memory for both messages the owner is not told yet: it would never hear that it may write again. */
@@ -116,6 +121,6 @@ bool tri_tcp_say_closed(tr_self *self, struct tri_tcp *me)
             .remote = me->settings->remote,
         };
     me->flags |= TRI_TCP_DEAF;
-    tri_news_send(self, me->owner, m, TRI_NEWS_LEAVE, false);
+    tri_news_send(self, owner_of(me), m, TRI_NEWS_LEAVE, false);
     return true;
 }

@@ -25,6 +25,8 @@ enum {
     TRI_MSG_MEMORY_SHIFT = 12,
     TRI_MSG_MEMORY = 7 << TRI_MSG_MEMORY_SHIFT,
 
+    TRI_MSG_INCARNATION = 1 << 15, /* for one incarnation of the receiver, which is in deadline_ */
+
     TRI_MSG_LANES = TRI_MSG_URGENT | TRI_MSG_SYSTEM,
 };
 
