@@ -1,10 +1,11 @@
 # The table of mutations: what is broken on purpose, and the test that must notice.
 #
-#   mutation(NAME FILE file OLD [[…]] NEW [[…]] [FILE … OLD … NEW …] TEST program FILTER suite/test [TRIES n] [DEFAULT])
+#   mutation(NAME FILE file OLD [[…]] NEW [[…]] [FILE … OLD … NEW …] TEST program FILTER suite/test [TRIES n] [PORT port]
+#            [DEFAULT])
 #
 # OLD must stand in the file exactly once. TEST is the test's source, without .c, below tests/. TRIES: how often the test may
-# be run until it fails, for mistakes that show only when two threads meet at the wrong moment. DEFAULT: belongs to the
-# default run, too; those must be fast.
+# be run until it fails, for mistakes that show only when two threads meet at the wrong moment. PORT: the one it concerns, if
+# it is not both. DEFAULT: belongs to the default run, too; those must be fast.
 
 # ---- mailbox/ ----------------------------------------------------------------------------------------------------------
 
@@ -300,3 +301,474 @@ mutation(a_failed_start_leaves_a_port_open
         worker->port->class->close(worker->port);]]
   NEW [[]]
   TEST sched/sched FILTER sched/a_port_that*)
+
+# ---- io/ ---------------------------------------------------------------------------------------------------------------
+
+mutation(what_is_done_can_be_cancelled
+  FILE io/op.c
+  OLD [[    if (op->state != TRI_OP_IN_FLIGHT || op->flags & TRI_OP_CANCELED)
+        return;
+]]
+  NEW [[]]
+  TEST io/tcp FILTER tcp/close_is_idempotent*)
+
+mutation(an_operation_is_queued_once_and_never_again
+  FILE io/op.c
+  OLD [[.result = op->result };
+    op->flags &= (uint8_t)~TRI_OP_QUEUED;]]
+  NEW [[.result = op->result };]]
+  TEST io/tcp FILTER tcp/a_connection_says*)
+
+mutation(an_operation_is_queued_although_it_is
+  FILE io/op.c
+  OLD [[    if (op->flags & TRI_OP_QUEUED)
+        return; /* what has come]]
+  NEW [[    if (false)
+        return; /* what has come]]
+  TEST io/tcp_stress FILTER tcp_stress/*)
+
+mutation(what_nobody_handles_does_not_come_home
+  FILE io/op.c
+  OLD [[        tri_block_put(op, ((struct tri_connect *)op)->tag);
+    tri_came_home(slot);]]
+  NEW [[        tri_block_put(op, ((struct tri_connect *)op)->tag);]]
+  TEST io/tcp FILTER tcp/a_killed_connection*)
+
+mutation(what_nobody_takes_is_kept
+  FILE io/op.c
+  OLD [[    drop_arrivals(op);
+    op->flags]]
+  NEW [[    op->flags]]
+  TEST io/tcp_faults FILTER tcp_faults/a_system_can_be_closed* TRIES 5)
+
+mutation(descriptors_that_nobody_takes_stay_open
+  FILE io/op.c
+  OLD [[            tri_socket_close(op->accepted->fds[--op->accepted->count]);]]
+  NEW [[            --op->accepted->count;]]
+  TEST io/tcp_listen FILTER tcp_listen/*leaks_none TRIES 5)
+
+mutation(a_list_of_descriptors_forgets_the_old_ones
+  FILE io/op.c
+  OLD [[        list->count = old->count;
+]]
+  NEW [[]]
+  TEST io/tcp_listen FILTER tcp_listen/a_thousand* TRIES 5)
+
+mutation(the_answer_to_a_cancel_is_not_awaited
+  FILE io/uring.c
+  OLD [[    if (op->flags & TRI_OP_CANCELING) {]]
+  NEW [[    if (false) {]]
+  TEST io/tcp_stress FILTER tcp_stress/* PORT uring TRIES 3)
+
+mutation(a_cancel_that_found_nothing_is_not_asked_again
+  FILE io/uring.c
+  OLD [[    else if (result == -ENOENT)
+        note_cancel(u, op);]]
+  NEW [[]]
+  TEST io/tcp_stress FILTER tcp_stress/* PORT uring TRIES 3)
+
+mutation(a_starved_receive_is_cancelled_in_the_kernel
+  FILE io/uring.c
+  OLD [[    if (op->flags & TRI_OP_STARVED) { /* the kernel does not have it */]]
+  NEW [[    if (false) {]]
+  TEST io/tcp_faults FILTER tcp_faults/all_memory* PORT uring TRIES 5)
+
+mutation(a_cancelled_receive_starves
+  FILE io/uring.c
+  OLD [[    if (op->flags & TRI_OP_CANCELED) {
+        ended(op, TR_ECANCELED);
+        return;
+    }
+    op->flags |= TRI_OP_STARVED;]]
+  NEW [[    op->flags |= TRI_OP_STARVED;]]
+  TEST io/tcp_faults FILTER tcp_faults/all_memory* PORT uring TRIES 5)
+
+mutation(starved_receives_are_not_fed
+  FILE io/uring.c
+  OLD [[    if (!u->starved || u->missing == BUFFERS)
+        return;]]
+  NEW [[    return;]]
+  TEST io/tcp_faults FILTER tcp_faults/all_memory* PORT uring TRIES 3)
+
+mutation(a_buffer_is_not_given_back
+  FILE io/uring.c
+  OLD [[        if (buf != from)
+            give_buffer(u, n);
+]]
+  NEW [[        if (buf != from)
+            ;
+]]
+  TEST io/tcp FILTER tcp/many_small* PORT uring)
+
+mutation(a_buffer_that_was_taken_along_is_not_replaced
+  FILE io/uring.c
+  OLD [[        else if (!make_buffer(u, n))
+            u->missing++;]]
+  NEW [[        else
+            u->buffers[n] = NULL;]]
+  TEST io/tcp_flow FILTER tcp_flow/a_slow_reader* PORT uring)
+
+mutation(a_bundle_is_one_buffer
+  FILE io/uring.c
+  OLD [[        unsigned n = u->order[place % BUFFERS];]]
+  NEW [[        unsigned n = number;
+        (void)place;]]
+  TEST io/tcp_flow FILTER tcp_flow/* PORT uring)
+
+mutation(a_multishot_accept_ends_for_good
+  FILE io/uring.c
+  OLD [[    else
+        note_accept(u, op);
+}]]
+  NEW [[}]]
+  TEST io/tcp_listen FILTER tcp_listen/* PORT uring)
+
+mutation(the_end_of_a_series_is_the_end
+  FILE io/uring.c
+  OLD [[    else
+        note_receive(u, op); /* the kernel ended]]
+  NEW [[    else if (false)
+        note_receive(u, op); /* the kernel ended]]
+  TEST io/tcp_stress FILTER tcp_stress/* PORT uring)
+
+mutation(a_wake_is_armed_once
+  FILE io/uring.c
+  OLD [[    if (!u->wake_armed)
+        arm_wake(u);
+    enter]]
+  NEW [[    enter]]
+  TEST io/run FILTER run/a_post_wakes* PORT uring)
+
+mutation(the_end_of_a_stream_is_an_edge
+  FILE io/epoll.c
+  OLD [[        if (!filled && !(endpoint->ready & HUNG_UP))]]
+  NEW [[        if (!filled)]]
+  TEST io/tcp FILTER tcp/close_sends* PORT epoll TRIES 5)
+
+mutation(a_full_buffer_has_emptied_the_socket
+  FILE io/epoll.c
+  OLD [[        if (!filled && !(endpoint->ready & HUNG_UP))]]
+  NEW [[        if (!(endpoint->ready & HUNG_UP))]]
+  TEST io/tcp_flow FILTER tcp_flow/* PORT epoll)
+
+mutation(a_stream_is_read_once
+  FILE io/epoll.c
+  OLD [[        else if (endpoint->ready & READABLE)
+            list(e, endpoint);
+    } else if (got == 0)]]
+  NEW [[    } else if (got == 0)]]
+  TEST io/tcp_flow FILTER tcp_flow/* PORT epoll)
+
+mutation(what_is_readable_already_is_not_read
+  FILE io/epoll.c
+  OLD [[        if (endpoint->ready & READABLE)
+            list(epoll_of(port), endpoint);
+        return;]]
+  NEW [[        return;]]
+  TEST io/tcp_flow FILTER tcp_flow/a_paused* PORT epoll)
+
+mutation(half_a_piece_is_sent_again
+  FILE io/epoll.c
+  OLD [[            piece->iov_base = (char *)piece->iov_base + sent;
+]]
+  NEW [[]]
+  TEST io/tcp_flow FILTER tcp_flow/a_slow_reader* PORT epoll)
+
+mutation(a_descriptor_that_is_gone_stays_listed
+  FILE io/epoll.c
+  OLD [[    unlist(epoll_of(port), endpoint);
+    /* Closing]]
+  NEW [[    /* Closing]]
+  TEST io/tcp_stress FILTER tcp_stress/* PORT epoll TRIES 3)
+
+mutation(a_connection_is_taken_for_made
+  FILE io/epoll.c
+  OLD [[        endpoint->ready = 0; /* what is ready now says nothing about the connection */]]
+  NEW [[        ;]]
+  TEST io/tcp FILTER tcp/an_attempt* PORT epoll)
+
+mutation(a_refused_connection_is_made
+  FILE io/epoll.c
+  OLD [[        tri_op_complete(endpoint->write, tri_socket_error(endpoint->fd));]]
+  NEW [[        tri_op_complete(endpoint->write, 0);]]
+  TEST io/tcp FILTER tcp/a_refused* PORT epoll)
+
+mutation(a_cancelled_read_is_never_home
+  FILE io/epoll.c
+  OLD [[    if (op == &endpoint->read)
+        tri_op_complete(op, TR_ECANCELED);
+    else if]]
+  NEW [[    if (op == &endpoint->read)
+        return;
+    else if]]
+  TEST io/tcp FILTER tcp/close_is_idempotent* PORT epoll DEFAULT)
+
+mutation(a_window_is_anybodys
+  FILE io/window.h
+  OLD [[        if (word >> TRI_WINDOW_GENERATION_SHIFT != tag >> TRI_WINDOW_GENERATION_SHIFT)
+            return false;
+]]
+  NEW [[]]
+  TEST io/tcp_flow FILTER tcp_flow/buffers_outlive*)
+
+mutation(a_window_that_is_used_up_is_not_stalled
+  FILE io/window.h
+  OLD [[word, word | TRI_WINDOW_STALLED, &word)]]
+  NEW [[word, word, &word)]]
+  TEST io/tcp_flow FILTER tcp_flow/held_buffers*)
+
+mutation(what_is_received_is_not_charged
+  FILE io/window.h
+  OLD [[    ck_pr_add_64(&slot->window, bytes);]]
+  NEW [[    (void)slot, (void)bytes;]]
+  TEST io/tcp_flow FILTER tcp_flow/held_buffers*)
+
+mutation(a_stalled_window_wakes_at_once
+  FILE io/window.h
+  OLD [[        wakes = word & TRI_WINDOW_STALLED && tri_window_held(next) < mark;]]
+  NEW [[        wakes = word & TRI_WINDOW_STALLED;]]
+  TEST io/tcp_flow FILTER tcp_flow/held_buffers*)
+
+mutation(a_window_wakes_for_ever
+  FILE io/window.h
+  OLD [[        if (wakes)
+            next &= ~TRI_WINDOW_STALLED;
+]]
+  NEW [[]]
+  TEST io/tcp_flow FILTER tcp_flow/*)
+
+mutation(a_window_is_returned_by_a_store
+  FILE io/window.h
+  OLD [[    } while (!ck_pr_cas_64_value(&slot->window, word, next, &word));
+    return wakes;]]
+  NEW [[        ck_pr_store_64(&slot->window, next);
+    } while (false);
+    return wakes;]]
+  TEST io/tcp_flow FILTER tcp_flow/* TRIES 3)
+
+mutation(a_transport_is_nobodys_ward
+  FILE io/owner.c
+  OLD [[    if (!tri_ward_add(self->slot, m->from)) /* no]]
+  NEW [[    if (false) /* no]]
+  TEST io/tcp FILTER tcp/a_hand_over*)
+
+mutation(a_transport_stays_a_ward
+  FILE io/owner.c
+  OLD [[    tri_ward_remove(self->slot, m->from);
+]]
+  NEW [[]]
+  TEST io/tcp FILTER tcp/*)
+
+mutation(an_owner_that_starts_again_has_not_ended
+  FILE io/owner.c
+  OLD [[ ||
+        ck_pr_load_16(&slot->incarnation) != incarnation;]]
+  NEW [[;]]
+  TEST io/tcp FILTER tcp/*owner*)
+
+mutation(a_message_that_found_no_owner_says_nothing
+  FILE io/owner.c
+  OLD [[    tri_signal(self, m->from, TRI_SIGNAL_GUARDIAN);
+    tri_msg_free(m);]]
+  NEW [[    tri_msg_free(m);]]
+  TEST io/tcp_faults FILTER tcp_faults/an_owner_can_end*)
+
+mutation(an_orphan_does_not_settle
+  FILE io/tcp_connection.c
+  OLD [[    me->flags |= TRI_TCP_ORPHANED;
+    self->slot->flags |= TRI_SLOT_SETTLE;]]
+  NEW [[    me->flags |= TRI_TCP_ORPHANED;]]
+  TEST io/tcp FILTER tcp/a_connection_is_reset*)
+
+mutation(what_an_owner_has_closed_is_reset
+  FILE io/tcp_connection.c
+  OLD [[    if (!(me->flags & TRI_TCP_CLOSING)) {
+        char]]
+  NEW [[    if (true) {
+        char]]
+  TEST io/tcp FILTER tcp/what_an_owner_wrote*)
+
+mutation(an_orphan_may_write_for_ever
+  FILE io/tcp_connection.c
+  OLD [[write_ns ? write_ns : TRI_TCP_CLOSE_NS]]
+  NEW [[write_ns]]
+  TEST io/tcp FILTER tcp/but_not*)
+
+mutation(a_listener_outlives_its_owner
+  FILE io/tcp_listener.c
+  OLD [[        me->deaf = true;
+        return end_it(self, me, TR_EOWNER);]]
+  NEW [[        me->deaf = true;
+        return TR_CONTINUE;]]
+  TEST io/tcp_listen FILTER tcp_listen/a_listener_ends*)
+
+mutation(nobody_misses_what_nobody_took
+  FILE io/tcp_connection.c
+  OLD [[        return fail(self, me, TR_EOWNER);
+    }
+    me->flags &= ~(uint32_t)TRI_TCP_UNHANDLED;]]
+  NEW [[        return TR_CONTINUE;
+    }
+    me->flags &= ~(uint32_t)TRI_TCP_UNHANDLED;]]
+  TEST io/tcp_listen FILTER tcp_listen/a_connection_that_nobody*)
+
+mutation(a_paused_listener_has_no_timer
+  FILE io/tcp_listener.c
+  OLD [[    if (tr_after(self, TR_MS(PAUSE_MS), 0).bits == 0)]]
+  NEW [[    if (false)]]
+  TEST io/tcp_listen FILTER tcp_listen/without_descriptors*)
+
+mutation(a_pause_is_told_again_and_again
+  FILE io/tcp_listener.c
+  OLD [[        me->paused = true;
+]]
+  NEW [[]]
+  TEST io/tcp_listen FILTER tcp_listen/without_descriptors*)
+
+mutation(want_of_descriptors_ends_a_listener
+  FILE io/tcp_listener.c
+  OLD [[    return error == TR_EMFILE || error]]
+  NEW [[    return error]]
+  TEST io/tcp_listen FILTER tcp_listen/without_descriptors*)
+
+mutation(a_reset_connection_ends_a_listener
+  FILE io/tcp_listener.c
+  OLD [[    case TR_ECONNABORTED:
+]]
+  NEW [[]]
+  TEST io/tcp_listen FILTER tcp_listen/connections_that_are_reset*)
+
+mutation(a_pause_never_ends
+  FILE io/tcp_listener.c
+  OLD [[    if (tr_is(tr_timeout, m) && !me->ending)
+        go_on(self, me);]]
+  NEW [[]]
+  TEST io/tcp_listen FILTER tcp_listen/without_descriptors*)
+
+mutation(the_end_is_told_twice
+  FILE io/tcp_news.c
+  OLD [[    me->flags |= TRI_TCP_DEAF;
+    tri_news_send]]
+  NEW [[    tri_news_send]]
+  TEST io/tcp FILTER tcp/a_killed*)
+
+mutation(what_never_was_connected_is_closed
+  FILE io/tcp_news.c
+  OLD [[    bool told = me->flags & TRI_TCP_TOLD;]]
+  NEW [[    bool told = true;]]
+  TEST io/tcp FILTER tcp/a_refused*)
+
+mutation(data_does_not_wait_until_the_last_was_handled
+  FILE io/tcp_news.c
+  OLD [[    me->end.read.received = NULL;
+    me->flags |= TRI_TCP_UNHANDLED;]]
+  NEW [[    me->end.read.received = NULL;]]
+  TEST io/tcp_flow FILTER tcp_flow/*)
+
+mutation(data_does_not_wait_until_connected_was_handled
+  FILE io/tcp_news.c
+  OLD [[TRI_TCP_TOLD | TRI_TCP_UNHANDLED | TRI_TCP_WARD]]
+  NEW [[TRI_TCP_TOLD | TRI_TCP_WARD]]
+  TEST io/tcp_flow FILTER tcp_flow/pausing_while* TRIES 5)
+
+mutation(the_end_is_told_before_the_data
+  FILE io/tcp_connection.c
+  OLD [[        if (me->end.read.received) {
+            if (tri]]
+  NEW [[        if (me->flags & TRI_TCP_EOF && !(me->flags & TRI_TCP_EOF_TOLD)) {
+            tri_tcp_say_eof(self, me);
+        } else if (me->end.read.received) {
+            if (tri]]
+  TEST io/tcp_flow FILTER tcp_flow/a_paused*)
+
+mutation(full_is_told_again_and_again
+  FILE io/tcp_news.c
+  OLD [[    own->writable = then;
+    me->flags |= TRI_TCP_FULL;]]
+  NEW [[    own->writable = then;]]
+  TEST io/tcp_flow FILTER tcp_flow/writable_is*)
+
+mutation(writable_is_told_too_early
+  FILE io/tcp_news.c
+  OLD [[me->queued <= me->settings->low)]]
+  NEW [[me->queued <= me->settings->high)]]
+  TEST io/tcp_flow FILTER tcp_flow/writable_is*)
+
+mutation(the_reason_is_that_of_the_last_failure
+  FILE io/tcp_connection.c
+  OLD [[        if (!(me->flags & TRI_TCP_LOST))
+            me->reason]]
+  NEW [[        me->reason]]
+  TEST io/tcp FILTER tcp/*reset*)
+
+mutation(what_came_before_a_reset_is_lost
+  FILE io/tcp_connection.c
+  OLD [[        } else if (me->flags & TRI_TCP_LOST) {
+            return fail(self, me, me->reason);]]
+  NEW [[        } else if (false) {]]
+  TEST io/tcp FILTER tcp/what_came_before*)
+
+mutation(writes_go_out_backwards
+  FILE io/tcp_writes.c
+  OLD [[    self->kept = true;
+    tri_lane_push(&me->writes, (tr_msg *)m);
+    me->queued]]
+  NEW [[    self->kept = true;
+    tr_msg *last = me->writes;
+    tri_lane_push(&me->writes, (tr_msg *)m);
+    me->writes = last ? last : me->writes;
+    me->queued]]
+  TEST io/tcp FILTER tcp/many_small* DEFAULT)
+
+mutation(what_was_sent_is_sent_again
+  FILE io/tcp_writes.c
+  OLD [[    size_t skip = me->offset, bytes = 0;]]
+  NEW [[    size_t skip = 0, bytes = 0;]]
+  TEST io/tcp_flow FILTER tcp_flow/a_slow_reader*)
+
+mutation(the_queue_never_shrinks
+  FILE io/tcp_writes.c
+  OLD [[    me->queued -= (uint32_t)bytes;
+]]
+  NEW [[]]
+  TEST io/tcp_flow FILTER tcp_flow/the_queue_counts*)
+
+mutation(the_queue_has_no_limit
+  FILE io/tcp_writes.c
+  OLD [[    if (me->queued > me->settings->write_max)
+        return TR_EFULL;
+]]
+  NEW [[]]
+  TEST io/tcp_flow FILTER tcp_flow/a_writer_that*)
+
+mutation(a_flush_is_answered_at_once
+  FILE io/tcp_writes.c
+  OLD [[    self->kept = true;
+    tri_lane_push(&me->writes, (tr_msg *)m);
+}]]
+  NEW [[    self->kept = true;
+    tr_msg *last = me->writes;
+    tri_lane_push(&me->writes, (tr_msg *)m);
+    me->writes = last ? last : me->writes;
+}]]
+  TEST io/tcp FILTER tcp/flush_answers*)
+
+mutation(a_flush_is_not_refused_at_the_end
+  FILE io/tcp_writes.c
+  OLD [[            tri_answer_failed(self, self->me, m, TR_ECLOSED);]]
+  NEW [[            tri_msg_free(m);]]
+  TEST io/tcp FILTER tcp/flush_answers*)
+
+mutation(close_drops_what_was_written
+  FILE io/tcp_connection.c
+  OLD [[    bool flushed = !me->writes && !me->end.write;]]
+  NEW [[    bool flushed = true;]]
+  TEST io/tcp FILTER tcp/close_sends*)
+
+mutation(shutdown_does_not_wait
+  FILE io/tcp_connection.c
+  OLD [[    return me->writes || me->end.write ? TR_CONTINUE : after_send(self, me);]]
+  NEW [[    (void)after_send(self, me);
+    tri_socket_shutdown(me->end.fd);
+    return TR_CONTINUE;]]
+  TEST io/tcp FILTER tcp/shutdown_ends*)
