@@ -481,6 +481,60 @@ Test(tcp_faults, any_one_request_for_memory_can_fail)
     close_system();
 }
 
+/* Sends from `stream` until the other side has taken nothing more for 50 ms, or all; answers how much. */
+static size_t send_until_it_stalls(int peer, const char *stream, size_t size)
+{
+    size_t sent = 0;
+    for (int quiet = 0; quiet < 50 && sent < size;) {
+        ssize_t n = send(peer, stream + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n > 0) {
+            sent += (size_t)n;
+            quiet = 0;
+        } else {
+            cr_assert_eq(errno, EAGAIN);
+            poll(NULL, 0, 1);
+            quiet++;
+        }
+    }
+    return sent;
+}
+
+/* All buffers a port has are used up while there is no memory for others. */
+Test(tcp_faults, a_stream_waits_for_memory_and_goes_on_or_ends)
+{
+    enum { SIZE = 4 << 20 };
+    static char stream[SIZE], piece[SIZE];
+    for (size_t i = 0; i < SIZE; i++)
+        stream[i] = (char)(i * 13 + i / 239);
+    tri_pool_off();
+    for (int round = 0; round < 2; round++) {
+        int peer;
+        open_system(2);
+        tr_ref c = connected_pair(&peer, &(tr_tcp_options){ .window = 4 * SIZE, .receive_buffer = 16384 });
+        tri_memory_fail(1, true);
+        size_t sent = send_until_it_stalls(peer, stream, SIZE), got = 0;
+        cr_assert_lt(sent, SIZE);
+        if (round == 1) {
+            tri_signal(NULL, c, TRI_SIGNAL_BROKEN); /* as a command for which there is no memory */
+            peer_expect_reset(peer); /* and while there still is none */
+        }
+        tri_memory_fail(0, false);
+        while (round == 0 && got < SIZE) {
+            sent += send_until_it_stalls(peer, stream + sent, SIZE - sent < 65536 ? SIZE - sent : 65536);
+            const tr_msg *m = expect(tr_tcp_data);
+            size_t n = tr_buf_read(tr_body(tr_tcp_data, m)->buf, 0, piece, sizeof piece);
+            cr_assert_arr_eq(piece, stream + got, n);
+            got += n;
+        }
+        if (round == 0)
+            act(ABORT, c);
+        for (const tr_msg *m; (m = tr_probe_receive(probe, SOON)) && !tr_is(tr_tcp_closed, m);)
+            ;
+        close(peer);
+        close_system();
+    }
+}
+
 /* From one on they all fail, for a while. */
 Test(tcp_faults, all_memory_can_be_gone_for_a_while)
 {

@@ -47,6 +47,22 @@ Test(tcp_flow, writable_is_said_once_per_crossing_and_in_turn)
     close_system();
 }
 
+/* Sends are of a mebibyte at most, so the queue stands between the marks for a while. */
+Test(tcp_flow, writable_is_not_said_above_the_low_mark)
+{
+    int peer;
+    open_system(2);
+    tr_ref c = narrow_pair(&peer);
+    act(MARKS, c, .a = 7 << 19, .b = 1 << 20);
+    for (int i = 0; i < 8; i++)
+        act(WRITE, c, .bytes = bytes, .size = 1 << 19);
+    cr_assert_gt(expect_writable(false).queued, 7 << 19);
+    peer_read(peer, bytes, 4 << 20);
+    cr_assert_leq(expect_writable(true).queued, 1 << 20);
+    end_of(c, peer);
+    close_system();
+}
+
 Test(tcp_flow, marks_follow_from_each_other_and_must_not_contradict)
 {
     static const struct {
@@ -278,6 +294,31 @@ Test(tcp_flow, data_that_is_kept_holds_the_next_data_back)
     tr_probe_send(probe, taker, let_go_now);
     expect_data(c, "b");
     end_of(c, peer);
+    close_system();
+}
+
+Test(tcp_flow, the_end_is_told_after_the_data_before_it)
+{
+    int peer;
+    tr_ref taker;
+    open_system(2);
+    tr_ref c = connected_pair(&peer, NULL);
+    tr_probe_do(probe, spawn_taker, &taker);
+    act(OWN, c, .other = taker);
+    peer_send(peer, "a", 1);
+    uint64_t held;
+    while ((held = info_of(c).held) == 0) /* it has come */
+        ;
+    peer_send(peer, "b", 1);
+    while (info_of(c).held == held)
+        ;
+    shutdown(peer, SHUT_WR);
+    expect_nothing(TR_MS(30)); /* the end has come, too, or will */
+    tr_probe_send(probe, taker, let_go_now);
+    expect_data(c, "b");
+    expect(tr_tcp_eof);
+    expect_closed(c, 0);
+    close(peer);
     close_system();
 }
 

@@ -310,7 +310,7 @@ mutation(what_is_done_can_be_cancelled
         return;
 ]]
   NEW [[]]
-  TEST io/tcp FILTER tcp/close_is_idempotent*)
+  TEST io/tcp FILTER tcp/*)
 
 mutation(an_operation_is_queued_once_and_never_again
   FILE io/op.c
@@ -332,7 +332,7 @@ mutation(what_nobody_handles_does_not_come_home
   OLD [[        tri_block_put(op, ((struct tri_connect *)op)->tag);
     tri_came_home(slot);]]
   NEW [[        tri_block_put(op, ((struct tri_connect *)op)->tag);]]
-  TEST io/tcp FILTER tcp/a_killed_connection*)
+  TEST io/tcp_listen FILTER tcp_listen/a_connection_whose_owner*)
 
 mutation(what_nobody_takes_is_kept
   FILE io/op.c
@@ -345,7 +345,7 @@ mutation(descriptors_that_nobody_takes_stay_open
   FILE io/op.c
   OLD [[            tri_socket_close(op->accepted->fds[--op->accepted->count]);]]
   NEW [[            --op->accepted->count;]]
-  TEST io/tcp_listen FILTER tcp_listen/*leaks_none TRIES 5)
+  TEST io/tcp_faults FILTER tcp_faults/a_system_can_be_closed* TRIES 5)
 
 mutation(a_list_of_descriptors_forgets_the_old_ones
   FILE io/op.c
@@ -371,24 +371,14 @@ mutation(a_starved_receive_is_cancelled_in_the_kernel
   FILE io/uring.c
   OLD [[    if (op->flags & TRI_OP_STARVED) { /* the kernel does not have it */]]
   NEW [[    if (false) {]]
-  TEST io/tcp_faults FILTER tcp_faults/all_memory* PORT uring TRIES 5)
-
-mutation(a_cancelled_receive_starves
-  FILE io/uring.c
-  OLD [[    if (op->flags & TRI_OP_CANCELED) {
-        ended(op, TR_ECANCELED);
-        return;
-    }
-    op->flags |= TRI_OP_STARVED;]]
-  NEW [[    op->flags |= TRI_OP_STARVED;]]
-  TEST io/tcp_faults FILTER tcp_faults/all_memory* PORT uring TRIES 5)
+  TEST io/tcp_faults FILTER tcp_faults/a_stream_waits* PORT uring)
 
 mutation(starved_receives_are_not_fed
   FILE io/uring.c
   OLD [[    if (!u->starved || u->missing == BUFFERS)
         return;]]
   NEW [[    return;]]
-  TEST io/tcp_faults FILTER tcp_faults/all_memory* PORT uring TRIES 3)
+  TEST io/tcp_faults FILTER tcp_faults/a_stream_waits* PORT uring)
 
 mutation(a_buffer_is_not_given_back
   FILE io/uring.c
@@ -398,7 +388,7 @@ mutation(a_buffer_is_not_given_back
   NEW [[        if (buf != from)
             ;
 ]]
-  TEST io/tcp FILTER tcp/many_small* PORT uring)
+  TEST io/tcp_faults FILTER tcp_faults/any_one* PORT uring)
 
 mutation(a_buffer_that_was_taken_along_is_not_replaced
   FILE io/uring.c
@@ -443,7 +433,7 @@ mutation(the_end_of_a_stream_is_an_edge
   FILE io/epoll.c
   OLD [[        if (!filled && !(endpoint->ready & HUNG_UP))]]
   NEW [[        if (!filled)]]
-  TEST io/tcp FILTER tcp/close_sends* PORT epoll TRIES 5)
+  TEST io/tcp FILTER tcp/the_peers_end* PORT epoll TRIES 5)
 
 mutation(a_full_buffer_has_emptied_the_socket
   FILE io/epoll.c
@@ -472,7 +462,7 @@ mutation(half_a_piece_is_sent_again
   OLD [[            piece->iov_base = (char *)piece->iov_base + sent;
 ]]
   NEW [[]]
-  TEST io/tcp_flow FILTER tcp_flow/a_slow_reader* PORT epoll)
+  TEST io/tcp FILTER tcp/what_an_owner_wrote* PORT epoll)
 
 mutation(a_descriptor_that_is_gone_stays_listed
   FILE io/epoll.c
@@ -501,7 +491,7 @@ mutation(a_cancelled_read_is_never_home
   NEW [[    if (op == &endpoint->read)
         return;
     else if]]
-  TEST io/tcp FILTER tcp/close_is_idempotent* PORT epoll DEFAULT)
+  TEST io/tcp FILTER tcp/an_idle* PORT epoll)
 
 mutation(a_window_is_anybodys
   FILE io/window.h
@@ -523,20 +513,6 @@ mutation(what_is_received_is_not_charged
   NEW [[    (void)slot, (void)bytes;]]
   TEST io/tcp_flow FILTER tcp_flow/held_buffers*)
 
-mutation(a_stalled_window_wakes_at_once
-  FILE io/window.h
-  OLD [[        wakes = word & TRI_WINDOW_STALLED && tri_window_held(next) < mark;]]
-  NEW [[        wakes = word & TRI_WINDOW_STALLED;]]
-  TEST io/tcp_flow FILTER tcp_flow/held_buffers*)
-
-mutation(a_window_wakes_for_ever
-  FILE io/window.h
-  OLD [[        if (wakes)
-            next &= ~TRI_WINDOW_STALLED;
-]]
-  NEW [[]]
-  TEST io/tcp_flow FILTER tcp_flow/*)
-
 mutation(a_window_is_returned_by_a_store
   FILE io/window.h
   OLD [[    } while (!ck_pr_cas_64_value(&slot->window, word, next, &word));
@@ -544,13 +520,13 @@ mutation(a_window_is_returned_by_a_store
   NEW [[        ck_pr_store_64(&slot->window, next);
     } while (false);
     return wakes;]]
-  TEST io/tcp_flow FILTER tcp_flow/* TRIES 3)
+  TEST io/tcp_flow FILTER tcp_flow/* TRIES 10)
 
 mutation(a_transport_is_nobodys_ward
   FILE io/owner.c
   OLD [[    if (!tri_ward_add(self->slot, m->from)) /* no]]
   NEW [[    if (false) /* no]]
-  TEST io/tcp FILTER tcp/a_hand_over*)
+  TEST io/tcp FILTER tcp/a_connection_is_reset*)
 
 mutation(a_transport_stays_a_ward
   FILE io/owner.c
@@ -631,13 +607,6 @@ mutation(want_of_descriptors_ends_a_listener
   NEW [[    return error]]
   TEST io/tcp_listen FILTER tcp_listen/without_descriptors*)
 
-mutation(a_reset_connection_ends_a_listener
-  FILE io/tcp_listener.c
-  OLD [[    case TR_ECONNABORTED:
-]]
-  NEW [[]]
-  TEST io/tcp_listen FILTER tcp_listen/connections_that_are_reset*)
-
 mutation(a_pause_never_ends
   FILE io/tcp_listener.c
   OLD [[    if (tr_is(tr_timeout, m) && !me->ending)
@@ -679,7 +648,7 @@ mutation(the_end_is_told_before_the_data
             tri_tcp_say_eof(self, me);
         } else if (me->end.read.received) {
             if (tri]]
-  TEST io/tcp_flow FILTER tcp_flow/a_paused*)
+  TEST io/tcp_flow FILTER tcp_flow/the_end_is_told*)
 
 mutation(full_is_told_again_and_again
   FILE io/tcp_news.c
@@ -692,14 +661,7 @@ mutation(writable_is_told_too_early
   FILE io/tcp_news.c
   OLD [[me->queued <= me->settings->low)]]
   NEW [[me->queued <= me->settings->high)]]
-  TEST io/tcp_flow FILTER tcp_flow/writable_is*)
-
-mutation(the_reason_is_that_of_the_last_failure
-  FILE io/tcp_connection.c
-  OLD [[        if (!(me->flags & TRI_TCP_LOST))
-            me->reason]]
-  NEW [[        me->reason]]
-  TEST io/tcp FILTER tcp/*reset*)
+  TEST io/tcp_flow FILTER tcp_flow/writable_is_not*)
 
 mutation(what_came_before_a_reset_is_lost
   FILE io/tcp_connection.c
@@ -724,7 +686,7 @@ mutation(what_was_sent_is_sent_again
   FILE io/tcp_writes.c
   OLD [[    size_t skip = me->offset, bytes = 0;]]
   NEW [[    size_t skip = 0, bytes = 0;]]
-  TEST io/tcp_flow FILTER tcp_flow/a_slow_reader*)
+  TEST io/tcp FILTER tcp/close_sends*)
 
 mutation(the_queue_never_shrinks
   FILE io/tcp_writes.c
@@ -763,7 +725,7 @@ mutation(close_drops_what_was_written
   FILE io/tcp_connection.c
   OLD [[    bool flushed = !me->writes && !me->end.write;]]
   NEW [[    bool flushed = true;]]
-  TEST io/tcp FILTER tcp/close_sends*)
+  TEST io/tcp_flow FILTER tcp_flow/pausing_a_closing*)
 
 mutation(shutdown_does_not_wait
   FILE io/tcp_connection.c
@@ -771,4 +733,4 @@ mutation(shutdown_does_not_wait
   NEW [[    (void)after_send(self, me);
     tri_socket_shutdown(me->end.fd);
     return TR_CONTINUE;]]
-  TEST io/tcp FILTER tcp/shutdown_ends*)
+  TEST io/tcp FILTER tcp/shutdown_waits*)
