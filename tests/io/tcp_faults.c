@@ -511,6 +511,9 @@ Test(tcp_faults, a_stream_waits_for_memory_and_goes_on_or_ends)
         int peer;
         open_system(2);
         tr_ref c = connected_pair(&peer, &(tr_tcp_options){ .window = 4 * SIZE, .receive_buffer = 16384 });
+        setsockopt(peer, SOL_SOCKET, SO_SNDBUF, &(int){ 65536 }, sizeof(int));
+        act(INFO, c);
+        expect(tr_tcp_info); /* so that what came before has been handled, and it reads */
         tri_memory_fail(1, true);
         size_t sent = send_until_it_stalls(peer, stream, SIZE), got = 0;
         cr_assert_lt(sent, SIZE);
