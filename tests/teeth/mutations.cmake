@@ -317,7 +317,7 @@ mutation(an_operation_is_queued_once_and_never_again
   OLD [[.result = op->result };
     op->flags &= (uint8_t)~TRI_OP_QUEUED;]]
   NEW [[.result = op->result };]]
-  TEST io/tcp FILTER tcp/a_connection_says*)
+  TEST io/tcp FILTER tcp/an_idle*)
 
 mutation(an_operation_is_queued_although_it_is
   FILE io/op.c
@@ -564,12 +564,6 @@ mutation(what_an_owner_has_closed_is_reset
         char]]
   TEST io/tcp FILTER tcp/what_an_owner_wrote*)
 
-mutation(an_orphan_may_write_for_ever
-  FILE io/tcp_connection.c
-  OLD [[write_ns ? write_ns : TRI_TCP_CLOSE_NS]]
-  NEW [[write_ns]]
-  TEST io/tcp FILTER tcp/but_not*)
-
 mutation(a_listener_outlives_its_owner
   FILE io/tcp_listener.c
   OLD [[        me->deaf = true;
@@ -619,7 +613,7 @@ mutation(the_end_is_told_twice
   OLD [[    me->flags |= TRI_TCP_DEAF;
     tri_news_send]]
   NEW [[    tri_news_send]]
-  TEST io/tcp FILTER tcp/a_killed*)
+  TEST io/tcp FILTER tcp/a_connection_says*)
 
 mutation(what_never_was_connected_is_closed
   FILE io/tcp_news.c
@@ -634,12 +628,6 @@ mutation(data_does_not_wait_until_the_last_was_handled
   NEW [[    me->end.read.received = NULL;]]
   TEST io/tcp_flow FILTER tcp_flow/*)
 
-mutation(data_does_not_wait_until_connected_was_handled
-  FILE io/tcp_news.c
-  OLD [[TRI_TCP_TOLD | TRI_TCP_UNHANDLED | TRI_TCP_WARD]]
-  NEW [[TRI_TCP_TOLD | TRI_TCP_WARD]]
-  TEST io/tcp_flow FILTER tcp_flow/pausing_while* TRIES 5)
-
 mutation(the_end_is_told_before_the_data
   FILE io/tcp_connection.c
   OLD [[        if (me->end.read.received) {
@@ -648,7 +636,7 @@ mutation(the_end_is_told_before_the_data
             tri_tcp_say_eof(self, me);
         } else if (me->end.read.received) {
             if (tri]]
-  TEST io/tcp_flow FILTER tcp_flow/the_end_is_told*)
+  TEST io/tcp_flow FILTER tcp_flow/the_end_is_told* DEFAULT)
 
 mutation(full_is_told_again_and_again
   FILE io/tcp_news.c
