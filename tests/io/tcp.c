@@ -216,13 +216,16 @@ Test(tcp, shutdown_ends_the_stream_after_what_is_queued_and_receiving_goes_on)
 Test(tcp, shutdown_waits_for_a_peer_that_reads_slowly)
 {
     enum { SIZE = 1 << 20 };
-    static char bytes[SIZE];
+    static char bytes[SIZE], got[SIZE];
     int peer;
+    for (size_t i = 0; i < SIZE; i++)
+        bytes[i] = (char)(i * 7 + i / 251);
     open_system(2);
     tr_ref c = narrow_pair(&peer);
     act(WRITE, c, .bytes = bytes, .size = SIZE);
     act(SHUTDOWN, c);
-    peer_read(peer, bytes, SIZE);
+    peer_read(peer, got, SIZE);
+    cr_assert_arr_eq(got, bytes, SIZE); /* it goes out in many small steps */
     peer_expect_end(peer);
     act(CLOSE, c);
     for (const tr_msg *m; (m = tr_probe_receive(probe, SOON)) && !tr_is(tr_tcp_closed, m);)
@@ -349,6 +352,38 @@ Test(tcp, many_small_writes_go_out_in_order)
     }
     act(CLOSE, c);
     expect_closed(c, 0);
+    close(peer);
+    close_system();
+}
+
+enum { PIECES = 300, PIECE = 5000 };
+static char many_pieces[PIECES * PIECE];
+
+static int write_in_pieces(tr_self *self, void *arg)
+{
+    tr_buf *all = NULL;
+    for (size_t i = 0; i < PIECES; i++)
+        all = tr_buf_join(all, tr_buf_copy(many_pieces + i * PIECE, PIECE));
+    return tr_tcp_write(self, *(const tr_ref *)arg, all);
+}
+
+/* More than one send takes: the next begins in the middle of the write. */
+Test(tcp, a_write_of_many_pieces_goes_out_in_order_and_once)
+{
+    static char got[sizeof many_pieces];
+    int peer;
+    for (size_t i = 0; i < sizeof many_pieces; i++)
+        many_pieces[i] = (char)(i * 17 + i / 247);
+    open_system(2);
+    tr_ref c = connected_pair(&peer, &(tr_tcp_options){ .high = 1 << 24 });
+    cr_assert_eq(tr_probe_do(probe, write_in_pieces, &c), 0);
+    act(WRITE, c, .bytes = "!", .size = 1);
+    peer_read(peer, got, sizeof got);
+    cr_assert_arr_eq(got, many_pieces, sizeof got);
+    peer_expect(peer, "!");
+    act(CLOSE, c);
+    expect_closed(c, 0);
+    peer_expect_end(peer);
     close(peer);
     close_system();
 }

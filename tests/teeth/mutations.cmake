@@ -360,13 +360,6 @@ mutation(the_answer_to_a_cancel_is_not_awaited
   NEW [[    if (false) {]]
   TEST io/tcp_stress FILTER tcp_stress/* PORT uring TRIES 3)
 
-mutation(a_cancel_that_found_nothing_is_not_asked_again
-  FILE io/uring.c
-  OLD [[    else if (result == -ENOENT)
-        note_cancel(u, op);]]
-  NEW [[]]
-  TEST io/tcp_stress FILTER tcp_stress/* PORT uring TRIES 3)
-
 mutation(a_starved_receive_is_cancelled_in_the_kernel
   FILE io/uring.c
   OLD [[    if (op->flags & TRI_OP_STARVED) { /* the kernel does not have it */]]
@@ -405,22 +398,6 @@ mutation(a_bundle_is_one_buffer
         (void)place;]]
   TEST io/tcp_flow FILTER tcp_flow/* PORT uring)
 
-mutation(a_multishot_accept_ends_for_good
-  FILE io/uring.c
-  OLD [[    else
-        note_accept(u, op);
-}]]
-  NEW [[}]]
-  TEST io/tcp_listen FILTER tcp_listen/* PORT uring)
-
-mutation(the_end_of_a_series_is_the_end
-  FILE io/uring.c
-  OLD [[    else
-        note_receive(u, op); /* the kernel ended]]
-  NEW [[    else if (false)
-        note_receive(u, op); /* the kernel ended]]
-  TEST io/tcp_stress FILTER tcp_stress/* PORT uring)
-
 mutation(a_wake_is_armed_once
   FILE io/uring.c
   OLD [[    if (!u->wake_armed)
@@ -441,14 +418,6 @@ mutation(a_full_buffer_has_emptied_the_socket
   NEW [[        if (!(endpoint->ready & HUNG_UP))]]
   TEST io/tcp_flow FILTER tcp_flow/* PORT epoll)
 
-mutation(a_stream_is_read_once
-  FILE io/epoll.c
-  OLD [[        else if (endpoint->ready & READABLE)
-            list(e, endpoint);
-    } else if (got == 0)]]
-  NEW [[    } else if (got == 0)]]
-  TEST io/tcp_flow FILTER tcp_flow/* PORT epoll)
-
 mutation(what_is_readable_already_is_not_read
   FILE io/epoll.c
   OLD [[        if (endpoint->ready & READABLE)
@@ -462,7 +431,7 @@ mutation(half_a_piece_is_sent_again
   OLD [[            piece->iov_base = (char *)piece->iov_base + sent;
 ]]
   NEW [[]]
-  TEST io/tcp FILTER tcp/what_an_owner_wrote* PORT epoll)
+  TEST io/tcp FILTER tcp/shutdown_waits* PORT epoll)
 
 mutation(a_descriptor_that_is_gone_stays_listed
   FILE io/epoll.c
@@ -470,12 +439,6 @@ mutation(a_descriptor_that_is_gone_stays_listed
     /* Closing]]
   NEW [[    /* Closing]]
   TEST io/tcp_stress FILTER tcp_stress/* PORT epoll TRIES 3)
-
-mutation(a_connection_is_taken_for_made
-  FILE io/epoll.c
-  OLD [[        endpoint->ready = 0; /* what is ready now says nothing about the connection */]]
-  NEW [[        ;]]
-  TEST io/tcp FILTER tcp/an_attempt* PORT epoll)
 
 mutation(a_refused_connection_is_made
   FILE io/epoll.c
@@ -513,41 +476,11 @@ mutation(what_is_received_is_not_charged
   NEW [[    (void)slot, (void)bytes;]]
   TEST io/tcp_flow FILTER tcp_flow/held_buffers*)
 
-mutation(a_window_is_returned_by_a_store
-  FILE io/window.h
-  OLD [[    } while (!ck_pr_cas_64_value(&slot->window, word, next, &word));
-    return wakes;]]
-  NEW [[        ck_pr_store_64(&slot->window, next);
-    } while (false);
-    return wakes;]]
-  TEST io/tcp_flow FILTER tcp_flow/* TRIES 10)
-
 mutation(a_transport_is_nobodys_ward
   FILE io/owner.c
   OLD [[    if (!tri_ward_add(self->slot, m->from)) /* no]]
   NEW [[    if (false) /* no]]
   TEST io/tcp FILTER tcp/a_connection_is_reset*)
-
-mutation(a_transport_stays_a_ward
-  FILE io/owner.c
-  OLD [[    tri_ward_remove(self->slot, m->from);
-]]
-  NEW [[]]
-  TEST io/tcp FILTER tcp/*)
-
-mutation(an_owner_that_starts_again_has_not_ended
-  FILE io/owner.c
-  OLD [[ ||
-        ck_pr_load_16(&slot->incarnation) != incarnation;]]
-  NEW [[;]]
-  TEST io/tcp FILTER tcp/*owner*)
-
-mutation(a_message_that_found_no_owner_says_nothing
-  FILE io/owner.c
-  OLD [[    tri_signal(self, m->from, TRI_SIGNAL_GUARDIAN);
-    tri_msg_free(m);]]
-  NEW [[    tri_msg_free(m);]]
-  TEST io/tcp_faults FILTER tcp_faults/an_owner_can_end*)
 
 mutation(an_orphan_does_not_settle
   FILE io/tcp_connection.c
@@ -674,7 +607,7 @@ mutation(what_was_sent_is_sent_again
   FILE io/tcp_writes.c
   OLD [[    size_t skip = me->offset, bytes = 0;]]
   NEW [[    size_t skip = 0, bytes = 0;]]
-  TEST io/tcp FILTER tcp/close_sends*)
+  TEST io/tcp FILTER tcp/a_write_of_many*)
 
 mutation(the_queue_never_shrinks
   FILE io/tcp_writes.c
