@@ -27,7 +27,7 @@ mutation(schedules_although_empty_was_replaced
 
 mutation(push_is_a_load_and_a_store
   FILE mailbox/mailbox.h
-  OLD [[        ck_pr_fence_release(); /* the message before the word; pairs with the exchange in tri_mailbox_drain */
+  OLD [[        ck_pr_fence_release(); /* the message before the word; pairs with the CAS in tri_mailbox_drain */
     } while (!ck_pr_cas_64_value(&box->word, word, next, &word));]]
   NEW [[        ck_pr_store_64(&box->word, next);
     } while (false);]]
