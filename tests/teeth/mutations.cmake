@@ -131,13 +131,13 @@ mutation(park_does_not_look_again
   FILE sched/worker.c
   OLD [[    if (nothing_came(worker))]]
   NEW [[    if (true)]]
-  TEST sched/park FILTER park/a_delivery_to_a_worker_that_goes_to_sleep_wakes_it TRIES 5)
+  TEST sched/park FILTER park/a_delivery_to_a_worker_that_goes_to_sleep_wakes_it TRIES 20)
 
 mutation(park_does_not_look_at_the_global_list_again
   FILE sched/worker.c
   OLD [[ && !ck_pr_load_32(&worker->sched->global_length) &&]]
   NEW [[ &&]]
-  TEST sched/park FILTER park/an_injection_when_the_last* TRIES 5)
+  TEST sched/park FILTER park/an_injection_when_the_last* TRIES 20)
 
 # The increment of `sleepers` is park()'s fence on x86: here it is a plain addition, which is right with a single worker.
 mutation(park_announces_without_a_fence
@@ -146,7 +146,7 @@ mutation(park_announces_without_a_fence
     ck_pr_fence_atomic_load(); /* announce]]
   NEW [[    ck_pr_store_32(&sched->sleepers, ck_pr_load_32(&sched->sleepers) + 1);
     /* announce]]
-  TEST sched/park FILTER park/a_delivery_to_a_worker_that_goes_to_sleep_wakes_it TRIES 10)
+  TEST sched/park FILTER park/a_delivery_to_a_worker_that_goes_to_sleep_wakes_it TRIES 30)
 
 # Its partner in tri_worker_deliver does not show on x86: inbox and state share a cache line, and a store that waits for
 # the line and a load of it are done together. The model has both.
