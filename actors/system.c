@@ -291,8 +291,8 @@ static struct timespec timespec_of(int64_t ns)
     return (struct timespec){ ns / 1000000000, ns % 1000000000 };
 }
 
-/* Waits until the root has ended: true, or false when the deadline has passed. */
-static bool root_ends(struct tri_system *system, int64_t deadline)
+/* Waits until the root has ended: true, or false when the deadline has passed or somebody insists. */
+static bool root_ends(struct tri_system *system, int64_t deadline, bool *insisted)
 {
     struct timespec until = timespec_of(deadline);
     pthread_mutex_lock(&system->lock);
@@ -300,6 +300,7 @@ static bool root_ends(struct tri_system *system, int64_t deadline)
     while (!system->root_ended && !error && !system->insisted)
         error = pthread_cond_timedwait(&system->changed, &system->lock, &until);
     bool ended = system->root_ended;
+    *insisted = system->insisted;
     pthread_mutex_unlock(&system->lock);
     return ended;
 }
@@ -373,11 +374,11 @@ bool tri_system_end(struct tri_system *system, int *result)
 
     ck_pr_store_uint(&system->state, TRI_SYSTEM_STOPPING);
     tri_ask_to_end(NULL, system->root, TR_ESHUTDOWN);
-    bool in_time = root_ends(system, deadline);
+    bool insisted, in_time = root_ends(system, deadline, &insisted);
     if (!in_time)
         tri_log(TR_LOG_ERROR, "shutdown: the root actor has not ended%s; all actors are killed",
-            system->insisted ? "" : " in time");
-    deadline = tri_time_add(tri_clock_now(&tri_clock_real), patience / 4 + TR_MS(1000));
+            insisted ? "" : " in time");
+    deadline = tri_time_add(tri_clock_now(&tri_clock_real), (insisted ? 0 : patience / 4) + TR_MS(1000));
     bool empty = all_end(system, deadline);
     unsigned blocked = tri_blocking_close(&system->blocking, deadline);
     if (blocked)
