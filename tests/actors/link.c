@@ -327,6 +327,22 @@ Test(link, after_unlinking_one_can_link_again)
     close_system();
 }
 
+Test(link, after_unlinking_the_other_one_can_link_too)
+{
+    open_system(2);
+    tr_ref a = make(true), b = make(true);
+    perform(a, link_it, &b);
+    settle(b);
+    perform(a, unlink_it, &b);
+    settle(b);
+    perform(b, link_it, &a);
+    settle(a);
+    perform(b, crash, NULL);
+    expect_stopped(b, TR_EPROTO);
+    expect_exited(b, TR_EPROTO);
+    close_system();
+}
+
 /* ---- restarts ---------------------------------------------------------------------------------------------------- */
 
 struct household {

@@ -302,6 +302,304 @@ mutation(a_failed_start_leaves_a_port_open
   NEW [[]]
   TEST sched/sched FILTER sched/a_port_that*)
 
+# ---- actors/ -----------------------------------------------------------------------------------------------------------
+
+mutation(a_stale_reference_finds_the_slot
+  FILE actors/slot.h
+  OLD [[    if (!slot || ck_pr_load_32(&slot->box.generation) != tri_ref_generation(ref))]]
+  NEW [[    if (!slot)]]
+  TEST actors/slot FILTER slot/stale_references*)
+
+mutation(a_message_for_the_last_actor_is_handled
+  FILE actors/turn.c
+  OLD [[    if (tri_unlikely(m->generation_ != slot->box.generation)) {]]
+  NEW [[    if (false) {]]
+  TEST actors/slot FILTER slot/senders_that_race* TRIES 40)
+
+mutation(a_kill_hits_the_next_actor
+  FILE actors/slot.h
+  OLD [[        if (identity >> TRI_SIGNAL_BITS != ref.bits)
+            return false;]]
+  NEW [[]]
+  FILE actors/send.c
+  OLD [[    struct tri_slot *slot = tri_slot_find(to);
+    if (slot && tri_slot_raise]]
+  NEW [[    struct tri_slot *slot = tri_slot_at(tri_ref_slot(to));
+    if (slot && tri_slot_raise]]
+  TEST actors/slot FILTER slot/stale_references*)
+
+mutation(a_turn_has_no_end
+  FILE actors/turn.c
+  OLD [[            if (*left == 0 || tri_unlikely(worker->turn_over))
+                return false;]]
+  NEW [[]]
+  TEST actors/turn FILTER turn/actors_that_keep*)
+
+mutation(idle_is_not_looked_at_twice
+  FILE actors/turn.c
+  OLD [[        if (done && !tri_mailbox_idle(&slot->box))
+            continue; /* something has come */]]
+  NEW [[        if (done)
+            tri_mailbox_idle(&slot->box);]]
+  TEST actors/turn FILTER turn/an_actor_is_run* TRIES 20)
+
+mutation(a_turn_touches_its_actor_after_it_was_idle
+  FILE actors/turn.c
+  OLD [[        ck_pr_store_32(&slot->run.handled, slot->run.handled + (before - left));
+        tri_mailbox_publish(&slot->box, &slot->lanes);
+        if (done && !tri_mailbox_idle(&slot->box))
+            continue; /* something has come */]]
+  NEW [[        ck_pr_store_32(&slot->run.handled, slot->run.handled + (before - left));
+        if (done && !tri_mailbox_idle(&slot->box))
+            continue;
+        tri_drain_late(slot);]]
+  FILE actors/turn.c
+  OLD [[/* Handles up to *left messages: true]]
+  NEW [[static void tri_drain_late(struct tri_slot *slot)
+{
+    sched_yield();
+    tri_mailbox_drain(&slot->box, &slot->lanes);
+}
+
+/* Handles up to *left messages: true]]
+  TEST actors/turn FILTER turn/an_actor_is_run* TRIES 3)
+
+mutation(an_end_is_told_before_the_last_words
+  FILE actors/monitor.c
+  OLD [[    promise->down.reason = reason;
+    tri_promise_push(self, promise);]]
+  NEW [[    promise->down.reason = reason;
+    promise->msg.flags_ |= TRI_MSG_URGENT;
+    tri_promise_push(self, promise);]]
+  TEST actors/monitor FILTER monitor/nobody_learns*)
+
+mutation(a_monitor_is_told_although_it_was_dropped
+  FILE actors/monitor.c
+  OLD [[        if (!tri_promise_keep(promise))
+            continue;]]
+  NEW [[        tri_promise_keep(promise);
+        if (false)
+            continue;]]
+  TEST actors/monitor FILTER monitor/*)
+
+mutation(a_demonitor_lets_what_waits_come
+  FILE actors/promise.c
+  OLD [[    if (!promise || (own && ck_pr_load_32(&promise->state) == TRI_DROPPED))
+        return false;]]
+  NEW [[    if (!promise)
+        return false;
+    if (own && ck_pr_load_32(&promise->state) == TRI_DROPPED)
+        return true;]]
+  TEST actors/monitor FILTER monitor/demonitor_takes_back*)
+
+mutation(the_news_of_a_link_is_sent_twice
+  FILE actors/link.c
+  OLD [[    unhold(mine);
+    tri_promise_free(mine);
+    if (self->slot->spec->trap_exits && self->slot->status == TRI_ALIVE) {]]
+  NEW [[    if (self->slot->spec->trap_exits && self->slot->status == TRI_ALIVE) {
+        tri_count(&self->counters.sent);
+        self->slot->spec->receive(self, self->slot->state, &(tr_msg){ .type = &tr_exited_type, .from = m->from });]]
+  TEST actors/link FILTER link/*)
+
+mutation(unlink_does_not_sever
+  FILE actors/link.c
+  OLD [[    if (!mine)
+        return;
+    unhold(mine);
+    mine->msg.type = &unlink_type.type;]]
+  NEW [[    if (mine)
+        return;
+    unhold(mine);
+    mine->msg.type = &unlink_type.type;]]
+  TEST actors/link FILTER link/after_unlinking_neither*)
+
+mutation(unlink_is_not_told_to_the_other_side
+  FILE actors/link.c
+  OLD [[    struct tri_promise *mine = find(self->slot->cold, m->from);
+    if (mine) {
+        unhold(mine);]]
+  NEW [[    struct tri_promise *mine = NULL;
+    if (mine) {
+        unhold(mine);]]
+  TEST actors/link FILTER link/after_unlinking_the_other*)
+
+mutation(a_normal_end_ends_the_linked
+  FILE actors/link.c
+  OLD [[    if (reason < 0 && self->slot->status == TRI_ALIVE)]]
+  NEW [[    if (self->slot->status == TRI_ALIVE)]]
+  TEST actors/link FILTER link/a_normal_end* DEFAULT)
+
+mutation(a_late_reply_arrives
+  FILE actors/promise.c
+  OLD [[    if (!promise || (own && ck_pr_load_32(&promise->state) == TRI_DROPPED))
+        return false;]]
+  NEW [[    if (!promise && !own)
+        return true;
+    if (!promise || (own && ck_pr_load_32(&promise->state) == TRI_DROPPED))
+        return false;]]
+  TEST actors/ask FILTER ask/a_late_reply*)
+
+mutation(an_answer_leaves_the_timer_of_its_ask
+  FILE actors/promise.c
+  OLD [[    if (!own) {
+        tri_promise_drop(self, promise); /* on another]]
+  NEW [[    if (!own) {
+        if (false)
+            tri_promise_drop(self, promise); /* on another]]
+  TEST actors/storm FILTER storm/*)
+
+mutation(a_dropped_timer_stays_in_the_wheel
+  FILE actors/promise.c
+  OLD [[        if (!promise->expired)
+            tri_wheel_cancel(&self->worker->wheel, &promise->timer);
+        tri_promise_free(promise);
+        return;]]
+  NEW [[        tri_promise_free(promise);
+        return;]]
+  TEST actors/storm FILTER storm/* TRIES 3)
+
+mutation(a_cancel_on_another_worker_touches_its_wheel
+  FILE actors/promise.c
+  OLD [[        if (promise->worker != self->worker->index) {]]
+  NEW [[        if (false) {]]
+  TEST actors/timer FILTER timer/* TRIES 3)
+
+mutation(the_deadline_of_a_request_is_not_passed_on
+  FILE actors/ask.c
+  OLD [[    if (self->deadline && deadline > self->deadline)
+        deadline = self->deadline;]]
+  NEW [[]]
+  TEST actors/ask FILTER ask/what_is_asked_for_a_request*)
+
+mutation(the_deadline_of_a_request_stays
+  FILE actors/turn.c
+  OLD [[    self->deadline = 0; /* not that of whatever is handled next */]]
+  NEW [[]]
+  TEST actors/ask FILTER ask/a_request_whose_time_is_up*)
+
+mutation(a_request_whose_time_is_up_is_run
+  FILE actors/turn.c
+  OLD [[    if (now < self->deadline)
+        return true;]]
+  NEW [[    if (true)
+        return true;]]
+  TEST actors/ask FILTER ask/a_request_whose_time_is_up*)
+
+mutation(a_taken_request_dies_with_its_actor
+  FILE actors/take.c
+  OLD [[        if (m->flags_ & TRI_MSG_REQUEST)
+            tri_answer_failed(self, self->me, m, reason < 0]]
+  NEW [[        if (false)
+            tri_answer_failed(self, self->me, m, reason < 0]]
+  TEST actors/ask FILTER ask/one_that_goes_down*)
+
+mutation(what_waits_at_the_end_is_lost
+  FILE actors/life.c
+  OLD [[        tri_dead(self, NULL, to, m, TR_EDOWN);
+    }
+    self->ended = false;]]
+  NEW [[        (void)to;
+        tri_expire(self, m);
+    }
+    self->ended = false;]]
+  TEST actors/ask FILTER ask/one_that_goes_down*)
+
+mutation(a_message_that_was_given_away_is_freed
+  FILE actors/take.c
+  OLD [[    else
+        self->kept = true;
+    m->flags_ &= TRI_MSG_REQUEST]]
+  NEW [[    m->flags_ &= TRI_MSG_REQUEST]]
+  TEST actors/take FILTER take/*)
+
+mutation(a_name_outlives_its_actor
+  FILE actors/life.c
+  OLD [[    if (slot->cold)
+        tri_name_end(self->system, slot->cold);]]
+  NEW [[]]
+  TEST actors/name FILTER name/the_name_of_one* DEFAULT)
+
+mutation(two_may_have_a_name
+  FILE actors/name.c
+  OLD [[    bool taken = cold->name || find(system, text);]]
+  NEW [[    bool taken = cold->name;]]
+  TEST actors/name FILTER name/a_name_that_is_taken* DEFAULT)
+
+mutation(promises_outlive_their_incarnation
+  FILE actors/life.c
+  OLD [[        tri_promise_drop_all(self, slot->cold);]]
+  NEW [[        if (!comes_again(self, slot, reason))
+            tri_promise_drop_all(self, slot->cold);]]
+  TEST actors/supervisor_restart FILTER supervisor_restart/what_was_promised*)
+
+mutation(a_job_that_was_abandoned_is_forgotten
+  FILE actors/block.c
+  OLD [[    if (promise->drop)
+        promise->drop(promise->blocked.arg);
+    tri_promise_free(promise);]]
+  NEW [[    tri_promise_free(promise);]]
+  TEST actors/block FILTER block/the_result_of_a_job*)
+
+mutation(one_restart_more_than_is_borne
+  FILE actors/supervisor.c
+  OLD [[    *history = (struct history){ .size = intensity };]]
+  NEW [[    intensity += intensity != 0;
+    *history = (struct history){ .size = intensity };]]
+  TEST actors/supervisor_restart FILTER supervisor_restart/a_child_uses_up*)
+
+mutation(old_restarts_count
+  FILE actors/supervisor.c
+  OLD [[    if (history->count == history->size && now - history->moments[history->next] < period)]]
+  NEW [[    if (history->count == history->size)]]
+  TEST actors/supervisor_restart FILTER supervisor_restart/restarts_longer_ago*)
+
+mutation(a_restart_comes_before_its_delay
+  FILE actors/supervisor.c
+  OLD [[        while (child->condition == DOWN && child->not_before <= now && its_turn]]
+  NEW [[        while (child->condition == DOWN && its_turn]]
+  TEST actors/supervisor_restart FILTER supervisor_restart/the_delay*)
+
+mutation(what_cannot_be_started_is_not_tried_again
+  FILE actors/supervisor.c
+  OLD [[    bool timed = delay && set_timer(self, me, child, delay);]]
+  NEW [[    bool timed = failed || (delay && set_timer(self, me, child, delay));]]
+  TEST actors/faults FILTER faults/a_tree_lives*)
+
+mutation(a_child_is_dismissed_and_waits_for_ever
+  FILE actors/turn.c
+  OLD [[    if (signals & TRI_SIGNAL_DISMISS)]]
+  NEW [[    if (false)]]
+  TEST actors/faults FILTER faults/a_tree_without*)
+
+mutation(the_report_of_an_old_child_counts
+  FILE actors/supervisor.c
+  OLD [[    if (report->incarnation != (uint16_t)tr_incarnation(self))
+        return; /* of a child of an earlier one */]]
+  NEW [[]]
+  TEST actors/supervisor_dynamic FILTER supervisor_dynamic/a_*supervisor_that_is_killed*)
+
+mutation(all_are_stopped_at_once
+  FILE actors/supervisor.c
+  OLD [[        if (child->condition == STOPPING)
+            return NULL; /* one at a time */]]
+  NEW [[]]
+  TEST actors/supervisor FILTER supervisor/*in_order TRIES 5)
+
+mutation(the_next_child_is_started_too_early
+  FILE actors/supervisor.c
+  OLD [[        if (other->condition != UP && other->condition != GONE)
+            return false;]]
+  NEW [[        if (other->condition == DOWN)
+            return false;]]
+  TEST actors/supervisor FILTER supervisor/a_child_is_started_when*)
+
+mutation(the_rest_is_all
+  FILE actors/supervisor.c
+  OLD [[(strategy == TR_REST_FOR_ONE && other > child);]]
+  NEW [[strategy == TR_REST_FOR_ONE;]]
+  TEST actors/supervisor FILTER supervisor/rest_for_one* DEFAULT)
+
 # ---- io/ ---------------------------------------------------------------------------------------------------------------
 
 mutation(what_is_done_can_be_cancelled
