@@ -333,7 +333,8 @@ Test(supervisor, permanent_transient_and_temporary_children)
 /* It is stopped with the others and not started again: "never". */
 Test(supervisor, a_temporary_child_does_not_come_back_with_the_others)
 {
-    static const tr_child children[] = { CHILD(0), CHILD(1, .restart = TR_TEMPORARY), CHILD(2, .restart = TR_TRANSIENT) };
+    static const tr_child children[] = {
+        CHILD(0), CHILD(1, .restart = TR_TEMPORARY), CHILD(2, .restart = TR_TRANSIENT) };
     static const tr_supervisor table = {
         TR_SUPERVISOR, .name = "table", .strategy = TR_ONE_FOR_ALL, CHILDREN(children) };
     tr_ref members[3];

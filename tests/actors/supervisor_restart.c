@@ -102,7 +102,8 @@ Test(supervisor_restart, a_supervisor_that_gives_up_is_restarted_by_its_own_with
     static const tr_child inner_children[] = { CHILD(1, .intensity = 2), CHILD(2) };
     static const tr_supervisor inner = {
         TR_SUPERVISOR, .name = "inner", .intensity = 2, AT_ONCE, CHILDREN(inner_children) };
-    static const tr_child outer_children[] = { CHILD(0), { .name = "inner", .supervisor = &inner, .intensity = 2 }, CHILD(3) };
+    static const tr_child outer_children[] = {
+        CHILD(0), { .name = "inner", .supervisor = &inner, .intensity = 2 }, CHILD(3) };
     static const tr_supervisor outer = { TR_SUPERVISOR, .name = "outer", AT_ONCE, CHILDREN(outer_children) };
     tr_ref members[4];
     open_stage();
@@ -153,7 +154,7 @@ Test(supervisor_restart, the_delay_doubles_up_to_its_bound_and_is_never_cut_shor
         CRASH_OF(member);
         int64_t left = expect_went(0, TR_EPROTO).at;
         came again = expect_came(0);
-        cr_assert_geq(again.at - left, delays[n] - delays[n] / 10, "restart %u came after %ld ns", n, (long)(again.at - left));
+        cr_assert_geq(again.at - left, delays[n] - delays[n] / 10, "restart %u: %ld ns", n, (long)(again.at - left));
     }
     close_system();
 }
