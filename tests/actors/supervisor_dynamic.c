@@ -438,3 +438,48 @@ Test(supervisor_dynamic, a_child_that_is_killed_while_it_waits_for_its_restart_c
     settle_supervisor(supervisor);
     close_system();
 }
+
+/* Its delay is an hour; nobody waits for that. */
+Test(supervisor_dynamic, a_child_that_waits_for_its_restart_can_be_stopped_and_ends_with_its_supervisor)
+{
+    static const tr_child children[] = { CHILD(0), CHILD(1, .name = "one") };
+    static const tr_supervisor table = {
+        TR_SUPERVISOR, .name = "table", .backoff_ns = TR_HOURS(1), .backoff_max_ns = TR_HOURS(1), CHILDREN(children) };
+    tr_ref members[2];
+    open_stage();
+    for (int way = 0; way < 3; way++) {
+        tr_ref supervisor = supervise(&table);
+        expect_cast(members, 2);
+        CRASH_OF(members[1]);
+        expect_went(1, TR_EPROTO);
+        expect_back(1, members[1], 1);
+        tr_probe_do(probe, monitor_it, &members[1]);
+        CRASH_OF(members[1]);
+        expect_went(1, TR_EPROTO);
+        settle_supervisor(supervisor);
+        cr_assert(tr_alive(members[1]));
+        if (way == 0) {
+            tr_call call = dismiss(supervisor, members[1]);
+            expect_down(members[1], TR_ESHUTDOWN);
+            expect_dismissed(call, members[1]);
+            expect_refused(dismiss(supervisor, members[1]), TR_ENOENT);
+        }
+        if (way < 2)
+            end(supervisor, 0);
+        else
+            tr_probe_do(probe, kill_it, &supervisor);
+        bool down[2] = { way == 0 };
+        for (int left = way ? 3 : 2; left--;) {
+            const tr_msg *m = tr_probe_receive(probe, SOON);
+            cr_assert_not_null(m);
+            if (tr_is(went, m))
+                cr_assert_eq(tr_body(went, m)->number, 0);
+            else if (tr_ref_eq(tr_body(tr_down, m)->who, members[1]))
+                down[0] = true;
+            else
+                down[1] = down[0] || way == 2; /* a supervisor that is not killed ends after its children */
+        }
+        cr_assert(down[0] && down[1]);
+    }
+    close_system();
+}
