@@ -40,12 +40,13 @@ static int member_start(tr_self *self, void *state, const void *arg)
 {
     struct member *me = state;
     me->number = *(const int *)arg;
+    unsigned failures = ck_pr_load_uint(&plan[me->number].failures); /* when the boss hears of it, the plan may change */
+    int answer = failures ? plan[me->number].failure : plan[me->number].answer;
+    if (failures)
+        ck_pr_dec_uint(&plan[me->number].failures);
     tr_send(self, boss, came, .number = me->number, .who = tr_me(self), .incarnation = tr_incarnation(self),
         .at = tr_now(self));
-    if (ck_pr_load_uint(&plan[me->number].failures) == 0)
-        return plan[me->number].answer;
-    ck_pr_dec_uint(&plan[me->number].failures);
-    return plan[me->number].failure;
+    return answer;
 }
 
 static int member_receive(tr_self *self, void *state, const tr_msg *m)
