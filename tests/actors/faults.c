@@ -9,12 +9,19 @@
 
 static unsigned over; /* runs of a script that have come to their end */
 
-/* Waits for what must come. There is no message for it: that would need memory. */
+/* Waiting for what must come: there is no message for it, that would need memory. */
+enum { NAPS = 50000 };
+
+static void nap(void)
+{
+    struct timespec a_while = { 0, 200000 };
+    nanosleep(&a_while, NULL);
+}
+
 static bool comes(const unsigned *word, unsigned value)
 {
-    struct timespec nap = { 0, 200000 };
-    for (int i = 0; i < 50000 && ck_pr_load_uint(word) != value; i++)
-        nanosleep(&nap, NULL);
+    for (int i = 0; i < NAPS && ck_pr_load_uint(word) != value; i++)
+        nap();
     return ck_pr_load_uint(word) == value;
 }
 
@@ -248,7 +255,6 @@ static uint64_t play_without(unsigned nth, bool and_after)
 static void open_poor(unsigned workers)
 {
     tri_pool_off(); /* every message is a request for memory */
-    captured.used = 0;
     capture_log(TR_LOG_WARNING);
     open_system(workers);
 }
@@ -349,9 +355,8 @@ static const tr_actor stage_actor = { TR_SPEC, .name = "stage", .receive = stage
 
 static bool is_down(void)
 {
-    struct timespec nap = { 0, 100000 };
     if (!ck_pr_load_uint(&stage.down))
-        nanosleep(&nap, NULL);
+        nap();
     return ck_pr_load_uint(&stage.down);
 }
 
@@ -371,7 +376,7 @@ static void raise_curtain(unsigned nth, bool and_after)
 /* Waits until child n has been started so many times and all are here, or the tree is down. */
 static void await_cast(int n, unsigned starts, const char *when, unsigned nth)
 {
-    for (int i = 0; i < 100000 && !is_down(); i++) {
+    for (int i = 0; i < NAPS && !is_down(); i++) {
         bool all = ck_pr_load_uint(&cast[n].starts) >= starts;
         for (int k = 0; k < CAST; k++)
             all = all && ck_pr_load_uint(&cast[k].here) == 1;
@@ -387,8 +392,8 @@ static void await_empty_stage(const char *when, unsigned nth)
     for (int n = 0; n < CAST; n++) {
         cr_assert(comes(&cast[n].here, 0), "%s, request %u: child %d is left", when, nth, n);
         tr_ref ref = { ck_pr_load_64(&cast[n].ref) };
-        for (int i = 0; i < 50000 && tr_alive(ref); i++)
-            comes(&over, 1);
+        for (int i = 0; i < NAPS && tr_alive(ref); i++)
+            nap();
         cr_assert_not(tr_alive(ref), "%s, request %u: child %d waits for nobody", when, nth, n);
     }
 }
@@ -402,8 +407,9 @@ static void kill_child(int n)
 static uint64_t perform_tree(unsigned nth, bool and_after, bool kill)
 {
     memset(cast, 0, sizeof cast);
-    over = 1;
+    pthread_mutex_lock(&captured.lock);
     captured.used = 0;
+    pthread_mutex_unlock(&captured.lock);
     raise_curtain(nth, and_after);
     if (!is_down())
         await_cast(0, 1, "at first", nth);
@@ -424,7 +430,7 @@ static uint64_t perform_tree(unsigned nth, bool and_after, bool kill)
         tri_signal(NULL, stage.top, TRI_SIGNAL_KILL);
     else if (!is_down())
         tri_ask_to_end(NULL, stage.top, 0);
-    for (int i = 0; i < 100000 && !is_down(); i++) {
+    for (int i = 0; i < NAPS && !is_down(); i++) {
     }
     cr_assert(is_down(), "request %u: the supervisor does not end", nth);
     await_empty_stage(kill ? "killed" : "at the end", nth);

@@ -226,11 +226,13 @@ Test(supervisor_restart, what_is_sent_to_a_child_that_waits_for_its_restart_is_h
     tr_probe_do(probe, whereis_kept, &named);
     cr_assert(tr_ref_eq(named, scene.members[0]));
     cr_assert(tr_alive(named));
-    for (int i = 0; i < 16; i++)
-        cr_assert_eq(tr_probe_send(probe, named, figure, .n = i), 0);
-    cr_assert_eq(tr_probe_send(probe, named, figure, .n = 16), TR_EFULL);
+    int sent = 0, error;
+    while ((error = tr_probe_send(probe, named, figure, .n = sent)) == 0)
+        sent++;
+    cr_assert_eq(error, TR_EFULL);
+    cr_assert(sent == 16 || sent == 17, "%d", sent); /* one more if it is just being looked at */
     end_restart(&scene);
-    for (int i = 0; i < 16;) {
+    for (int i = 0; i < sent;) {
         const tr_msg *m = tr_probe_receive(probe, SOON);
         cr_assert_not_null(m);
         if (tr_is(figure, m)) {
