@@ -37,5 +37,8 @@ void tri_slot_release(struct tri_slot *slot)
 bool tr_alive(tr_ref actor)
 {
     struct tri_slot *slot = tri_slot_find(actor);
-    return slot && ck_pr_load_64(&slot->box.word) != TRI_WORD_CLOSED;
+    if (!slot || ck_pr_load_64(&slot->box.word) == TRI_WORD_CLOSED)
+        return false;
+    ck_pr_fence_load(); /* the slot's next actor has its identity before the word is open again, its generation after */
+    return tr_ref_eq(tri_slot_ref(slot), actor);
 }
