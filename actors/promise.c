@@ -51,13 +51,19 @@ struct tri_promise *tri_promise_new(tr_self *self, enum tri_promise_kind kind, c
     return promise;
 }
 
-void tri_promise_free(struct tri_promise *promise)
+/* Makes its id stale. */
+static void retire(struct tri_promise *promise)
 {
-    tr_self *self = tri_worker_here ? tri_worker_here->context : NULL;
-    uint64_t id = promise->msg.call, next = id + ((uint64_t)1 << 32);
+    uint64_t next = promise->msg.call + ((uint64_t)1 << 32);
     if (next >> 32 == 0) /* a generation of 0 would make the id of element 0 look like none */
         next += (uint64_t)1 << 32;
     ck_pr_store_64(&promise->msg.call, next); /* read by tri_promise_find on any thread */
+}
+
+void tri_promise_free(struct tri_promise *promise)
+{
+    tr_self *self = tri_worker_here ? tri_worker_here->context : NULL;
+    retire(promise);
     tri_poison(promise->body, sizeof promise->body);
     if (self) {
         tri_cache_put(&tri_promises, &self->promises, promise);
@@ -120,6 +126,7 @@ void tri_promise_drop(tr_self *self, struct tri_promise *promise)
     enum tri_promise_kind kind = (enum tri_promise_kind)promise->kind;
     uint32_t was = ck_pr_load_32(&promise->state);
     unhold(promise);
+    retire(promise); /* now: once its keeper can free it, it may be anybody's, and whoever looks for it must not look at it */
     do {
         if (was == TRI_KEPT) {
             ck_pr_store_32(&promise->state, TRI_DROPPED); /* whoever gets the message frees it */
