@@ -353,7 +353,7 @@ static void drop_short(void *arg)
 
 struct blocker {
     tr_ref master;
-    unsigned left;
+    unsigned left, out; /* jobs to come, and those whose answer is awaited */
 };
 
 static int blocker_receive(tr_self *self, void *state, const tr_msg *m)
@@ -363,6 +363,7 @@ static int blocker_receive(tr_self *self, void *state, const tr_msg *m)
         cr_assert_eq(*(int *)tr_body(tr_blocked, m)->arg, tr_body(tr_blocked, m)->result);
         free(tr_body(tr_blocked, m)->arg);
         ck_pr_inc_uint(&answered);
+        me->out--;
     }
     for (int i = 0; i < 2 && me->left; i++, me->left--) {
         int *value = malloc(sizeof *value);
@@ -371,12 +372,15 @@ static int blocker_receive(tr_self *self, void *state, const tr_msg *m)
         tr_call call = tr_block(self, short_job, value, .drop = drop_short);
         if (tr_random_below(self, 4) == 0)
             tr_abandon(self, call);
+        else
+            me->out++;
     }
-    if (me->left == 0 || tr_random_below(self, 200) == 0) {
+    bool over = me->left == 0 && me->out == 0;
+    if (over || tr_random_below(self, 200) == 0) { /* then with jobs out */
         tr_send(self, me->master, again);
-        return TR_STOP; /* with jobs out */
+        return TR_STOP;
     }
-    return tr_is(tr_blocked, m) ? TR_CONTINUE : tr_send(self, tr_me(self), again);
+    return tr_is(tr_blocked, m) || me->left == 0 ? TR_CONTINUE : tr_send(self, tr_me(self), again);
 }
 
 static int blocker_start(tr_self *self, void *state, const void *arg)
@@ -392,7 +396,7 @@ Test(block, in_a_storm_each_job_is_answered_or_dropped_once)
 {
     unsigned blockers = scaled(100, 2000);
     open_system(2);
-    struct blocker blocker = { tr_probe_ref(probe), 200 };
+    struct blocker blocker = { tr_probe_ref(probe), 200, 0 };
     for (unsigned i = 0; i < blockers; i++)
         probe_spawn(&blocker_actor, &blocker);
     for (unsigned i = 0; i < blockers; i++)
