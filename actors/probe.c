@@ -1,5 +1,6 @@
 #include "actors/promise.h"
 #include "actors/self.h"
+#include "sched/os.h"
 
 #include <troupe/probe.h>
 
@@ -86,17 +87,13 @@ tr_probe *tr_probe_open(tr_system *handle)
     uint32_t number = ck_pr_load_32(&handle->number_);
     struct tri_system *system = number ? tri_system_enter(number - 1) : NULL;
     tr_probe *probe = system ? tri_memory_get_zeroed(sizeof *probe) : NULL;
-    pthread_condattr_t attributes;
     int error = TR_ENOMEM;
 
     if (probe) {
         probe->system = system;
         probe->last = &probe->first;
         pthread_mutex_init(&probe->lock, NULL);
-        pthread_condattr_init(&attributes);
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        pthread_cond_init(&probe->changed, &attributes);
-        pthread_condattr_destroy(&attributes);
+        tri_os_condition_init(&probe->changed);
         tr_self self = { .system = system };
         struct tri_slot *slot = tri_spawn_prepare(&self, &probe_actor, &probe, TRI_HOME_ANY, &error);
         if (slot)
@@ -133,13 +130,12 @@ static void let_go(tr_probe *probe)
 const tr_msg *tr_probe_receive(tr_probe *probe, int64_t timeout_ns)
 {
     int64_t deadline = tri_deadline(tri_clock_now(&tri_clock_real), timeout_ns);
-    struct timespec until = { deadline / 1000000000, deadline % 1000000000 };
-    int error = 0;
+    bool in_time = true;
 
     let_go(probe);
     pthread_mutex_lock(&probe->lock);
-    while (!probe->first && !probe->ended && !error)
-        error = pthread_cond_timedwait(&probe->changed, &probe->lock, &until);
+    while (!probe->first && !probe->ended && in_time)
+        in_time = tri_os_wait(&probe->changed, &probe->lock, deadline);
     tr_msg *m = probe->first;
     if (m) {
         probe->first = m->next_;

@@ -9,6 +9,7 @@
 #include "actors/promise.h"
 #include "actors/self.h"
 #include "sched/log.h"
+#include "sched/os.h"
 
 #include <troupe/system.h>
 
@@ -168,7 +169,6 @@ static void destroy(struct tri_system *system)
 
 static struct tri_system *make(const struct tri_system_config *config)
 {
-    pthread_condattr_t attributes;
     struct tri_system *system = tri_memory_get_zeroed(sizeof *system);
     if (!system)
         return NULL;
@@ -176,10 +176,7 @@ static struct tri_system *make(const struct tri_system_config *config)
     system->state = TRI_SYSTEM_OPEN;
     pthread_mutex_init(&system->names_lock, NULL);
     pthread_mutex_init(&system->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&system->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    tri_os_condition_init(&system->changed);
     system->selves = tri_memory_get_zeroed(config->sched.workers * sizeof *system->selves);
     if (system->selves)
         return system;
@@ -286,19 +283,13 @@ void tri_system_wait(struct tri_system *system)
     pthread_mutex_unlock(&system->lock);
 }
 
-static struct timespec timespec_of(int64_t ns)
-{
-    return (struct timespec){ ns / 1000000000, ns % 1000000000 };
-}
-
 /* Waits until the root has ended: true, or false when the deadline has passed or somebody insists. */
 static bool root_ends(struct tri_system *system, int64_t deadline, bool *insisted)
 {
-    struct timespec until = timespec_of(deadline);
+    bool in_time = true;
     pthread_mutex_lock(&system->lock);
-    int error = 0;
-    while (!system->root_ended && !error && !system->insisted)
-        error = pthread_cond_timedwait(&system->changed, &system->lock, &until);
+    while (!system->root_ended && in_time && !system->insisted)
+        in_time = tri_os_wait(&system->changed, &system->lock, deadline);
     bool ended = system->root_ended;
     *insisted = system->insisted;
     pthread_mutex_unlock(&system->lock);
@@ -307,9 +298,9 @@ static bool root_ends(struct tri_system *system, int64_t deadline, bool *insiste
 
 static void pause_ms(struct tri_system *system, int ms)
 {
-    struct timespec until = timespec_of(tri_clock_now(&tri_clock_real) + TR_MS(ms));
+    int64_t until = tri_clock_now(&tri_clock_real) + TR_MS(ms);
     pthread_mutex_lock(&system->lock);
-    pthread_cond_timedwait(&system->changed, &system->lock, &until);
+    tri_os_wait(&system->changed, &system->lock, until);
     pthread_mutex_unlock(&system->lock);
 }
 

@@ -56,24 +56,18 @@ static void *thread_main(void *arg)
 
 int tri_signals_watch(void (*on_signal)(int count, void *arg), void *arg)
 {
-    sigset_t old;
     if (!ck_pr_cas_uint(&watch.busy, 0, 1))
         return TR_EBUSY;
     watch.on_signal = on_signal;
     watch.arg = arg;
     watch.count = watch.quit = 0;
     watch.fd = eventfd(0, EFD_CLOEXEC);
-    int error = watch.fd < 0 ? errno : 0;
-    if (!error) {
-        tri_os_block_signals(&old);
-        error = pthread_create(&watch.thread, NULL, thread_main, NULL);
-        tri_os_restore_signals(&old);
-        if (error)
-            close(watch.fd);
-    }
+    int error = watch.fd < 0 ? tri_error_from_errno(errno) : tri_os_start_thread(&watch.thread, thread_main, NULL);
     if (error) {
+        if (watch.fd >= 0)
+            close(watch.fd);
         ck_pr_store_uint(&watch.busy, 0);
-        return tri_error_from_errno(error);
+        return error;
     }
     struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
     sigemptyset(&action.sa_mask);

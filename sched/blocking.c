@@ -4,39 +4,25 @@
 #include "sched/clock.h"
 #include "sched/os.h"
 
-#include <errno.h>
-#include <time.h>
-
 enum { IDLE_SECONDS = 10 };
-
-static struct timespec timespec_of(int64_t ns)
-{
-    if (ns < 0) /* long past; a negative tv_nsec would be an error, not a time-out */
-        ns = 0;
-    return (struct timespec){ ns / 1000000000, ns % 1000000000 };
-}
 
 void tri_blocking_open(struct tri_blocking *pool, unsigned limit)
 {
-    pthread_condattr_t attributes;
     *pool = (struct tri_blocking){ .limit = limit };
     pool->last = &pool->first;
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->work, &attributes);
-    pthread_cond_init(&pool->ended, &attributes);
-    pthread_condattr_destroy(&attributes);
+    tri_os_condition_init(&pool->work);
+    tri_os_condition_init(&pool->ended);
 }
 
 /* Waits for a job; NULL when the thread shall end. With the lock held. */
 static struct tri_job *wait_for_job(struct tri_blocking *pool)
 {
-    struct timespec until = timespec_of(tri_clock_now(&tri_clock_real) + TR_SECONDS(IDLE_SECONDS));
-    int error = 0;
+    int64_t until = tri_clock_now(&tri_clock_real) + TR_SECONDS(IDLE_SECONDS);
+    bool in_time = true;
     pool->idle++;
-    while (!pool->first && !pool->closed && error != ETIMEDOUT)
-        error = pthread_cond_timedwait(&pool->work, &pool->lock, &until);
+    while (!pool->first && !pool->closed && in_time)
+        in_time = tri_os_wait(&pool->work, &pool->lock, until);
     pool->idle--;
     struct tri_job *job = pool->first;
     if (job) {
@@ -68,16 +54,10 @@ static void *thread_main(void *arg)
 
 static int start_thread(struct tri_blocking *pool)
 {
-    pthread_attr_t attributes;
     pthread_t thread;
-    sigset_t old;
-
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    tri_os_block_signals(&old);
-    int error = pthread_create(&thread, &attributes, thread_main, pool);
-    tri_os_restore_signals(&old);
-    pthread_attr_destroy(&attributes);
+    int error = tri_os_start_thread(&thread, thread_main, pool);
+    if (!error)
+        pthread_detach(thread);
     return error;
 }
 
@@ -106,8 +86,7 @@ int tri_blocking_submit(struct tri_blocking *pool, struct tri_job *job)
 
 unsigned tri_blocking_close(struct tri_blocking *pool, int64_t deadline)
 {
-    struct timespec until = timespec_of(deadline);
-    int error = 0;
+    bool in_time = true;
 
     pthread_mutex_lock(&pool->lock);
     pool->closed = true;
@@ -123,8 +102,8 @@ unsigned tri_blocking_close(struct tri_blocking *pool, int64_t deadline)
     }
 
     pthread_mutex_lock(&pool->lock);
-    while (pool->threads && error != ETIMEDOUT)
-        error = pthread_cond_timedwait(&pool->ended, &pool->lock, &until);
+    while (pool->threads && in_time)
+        in_time = tri_os_wait(&pool->ended, &pool->lock, deadline);
     unsigned left = pool->threads;
     pthread_mutex_unlock(&pool->lock);
     if (!left) {

@@ -13,7 +13,7 @@ struct tri_clock {
     int64_t (*now)(struct tri_clock *clock);
 };
 
-/* CLOCK_MONOTONIC. */
+/* The system's monotonic clock. */
 extern struct tri_clock tri_clock_real;
 
 static inline int64_t tri_clock_now(struct tri_clock *clock)

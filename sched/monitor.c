@@ -61,11 +61,10 @@ static bool look_at(struct tri_sched *sched, struct tri_worker *worker, struct t
 static void wait_for(struct tri_sched *sched, int64_t ns)
 {
     struct tri_monitor *monitor = &sched->monitor;
-    int64_t until_ns = tri_clock_now(&tri_clock_real) + ns;
-    struct timespec until = { until_ns / 1000000000, until_ns % 1000000000 };
+    int64_t until = tri_clock_now(&tri_clock_real) + ns;
     pthread_mutex_lock(&monitor->lock);
     if (!monitor->stop)
-        pthread_cond_timedwait(&monitor->condition, &monitor->lock, &until);
+        tri_os_wait(&monitor->condition, &monitor->lock, until);
     pthread_mutex_unlock(&monitor->lock);
 }
 
@@ -137,24 +136,15 @@ static void destroy(struct tri_monitor *monitor)
 int tri_monitor_start(struct tri_sched *sched)
 {
     struct tri_monitor *monitor = &sched->monitor;
-    pthread_condattr_t attributes;
-    sigset_t old;
-
     monitor->watches = tri_memory_get_zeroed(sched->count * sizeof *monitor->watches);
     if (!monitor->watches)
         return TR_ENOMEM;
     pthread_mutex_init(&monitor->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&monitor->condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-    tri_os_block_signals(&old);
-    int error = pthread_create(&monitor->thread, NULL, monitor_main, sched);
-    tri_os_restore_signals(&old);
-    if (!error)
-        return 0;
-    destroy(monitor);
-    return tri_error_from_errno(error);
+    tri_os_condition_init(&monitor->condition);
+    int error = tri_os_start_thread(&monitor->thread, monitor_main, sched);
+    if (error)
+        destroy(monitor);
+    return error;
 }
 
 void tri_monitor_stop(struct tri_sched *sched)

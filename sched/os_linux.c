@@ -1,10 +1,17 @@
 #include "sched/os.h"
 
-#include <pthread.h>
+#include "mailbox/error.h"
+
+#include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
+
+/* ---- cores ------------------------------------------------------------------------------------------------------- */
 
 static unsigned affinity(cpu_set_t *set)
 {
@@ -85,6 +92,8 @@ unsigned tri_os_cores(void)
     return quota && quota < cores ? quota : cores;
 }
 
+/* ---- threads ----------------------------------------------------------------------------------------------------- */
+
 void tri_os_name_thread(const char *name)
 {
     pthread_setname_np(pthread_self(), name);
@@ -110,22 +119,61 @@ void tri_os_worker_thread(unsigned index, bool pin)
     }
 }
 
-void tri_os_block_signals(sigset_t *old)
+int tri_os_start_thread(pthread_t *thread, void *(*run)(void *arg), void *arg)
 {
-    sigset_t all;
-    sigfillset(&all);
-    sigdelset(&all, SIGSEGV); /* faults of the thread itself */
-    sigdelset(&all, SIGBUS);
-    sigdelset(&all, SIGFPE);
-    sigdelset(&all, SIGILL);
-    sigdelset(&all, SIGTRAP);
-    sigdelset(&all, SIGABRT);
-    sigdelset(&all, SIGSYS);
-    sigdelset(&all, SIGPROF);
-    pthread_sigmask(SIG_SETMASK, &all, old);
+    sigset_t most, old;
+    sigfillset(&most);
+    sigdelset(&most, SIGSEGV); /* faults of the thread itself */
+    sigdelset(&most, SIGBUS);
+    sigdelset(&most, SIGFPE);
+    sigdelset(&most, SIGILL);
+    sigdelset(&most, SIGTRAP);
+    sigdelset(&most, SIGABRT);
+    sigdelset(&most, SIGSYS);
+    sigdelset(&most, SIGPROF);
+    pthread_sigmask(SIG_SETMASK, &most, &old); /* it inherits them */
+    int error = pthread_create(thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return error ? tri_error_from_errno(error) : 0;
 }
 
-void tri_os_restore_signals(const sigset_t *old)
+/* ---- time and randomness ----------------------------------------------------------------------------------------- */
+
+static int64_t read_clock(clockid_t id)
 {
-    pthread_sigmask(SIG_SETMASK, old, NULL);
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t tri_os_now(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t tri_os_wall(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+void tri_os_condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+bool tri_os_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline)
+{
+    if (deadline < 0) /* long past; a negative tv_nsec would be an error, not a time-out */
+        deadline = 0;
+    struct timespec until = { deadline / 1000000000, deadline % 1000000000 };
+    return pthread_cond_timedwait(condition, lock, &until) != ETIMEDOUT;
+}
+
+bool tri_os_random(void *bytes, size_t size)
+{
+    return getrandom(bytes, size, 0) == (ssize_t)size;
 }

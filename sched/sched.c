@@ -202,13 +202,10 @@ static void join_workers(struct tri_sched *sched, unsigned threads)
 
 static int start_threads(struct tri_sched *sched, unsigned *threads)
 {
-    sigset_t old;
-    tri_os_block_signals(&old); /* workers take no signals: the program's own threads do */
     int error = 0;
     for (; *threads < sched->count && !error; *threads += !error)
-        error = pthread_create(&sched->threads[*threads], NULL, worker_main, sched->workers[*threads]);
-    tri_os_restore_signals(&old);
-    return error ? tri_error_from_errno(error) : 0;
+        error = tri_os_start_thread(&sched->threads[*threads], worker_main, sched->workers[*threads]);
+    return error;
 }
 
 int tri_sched_start(struct tri_sched *sched, const struct tri_sched_config *config)

@@ -1,9 +1,7 @@
 #include "mailbox/error.h"
 #include "mailbox/memory.h"
+#include "sched/os.h"
 #include "sched/sched.h"
-
-#include <pthread.h>
-#include <time.h>
 
 struct sleeper {
     struct tri_port port;
@@ -16,14 +14,13 @@ struct sleeper {
 static void sleeper_poll(struct tri_port *port, int64_t deadline)
 {
     struct sleeper *s = (struct sleeper *)port;
-    struct timespec until = { deadline / 1000000000, deadline % 1000000000 };
 
     pthread_mutex_lock(&s->lock);
     while (!s->woken && deadline > tri_clock_now(s->clock))
         if (deadline == INT64_MAX)
             pthread_cond_wait(&s->condition, &s->lock);
         else
-            pthread_cond_timedwait(&s->condition, &s->lock, &until);
+            tri_os_wait(&s->condition, &s->lock, deadline);
     s->woken = false;
     pthread_mutex_unlock(&s->lock);
 }
@@ -62,17 +59,13 @@ static const struct tri_port_class sleeper_class = {
 int tri_sleeper_open(struct tri_worker *worker, void *arg, struct tri_port **port)
 {
     struct sleeper *s = tri_memory_get_zeroed(sizeof *s);
-    pthread_condattr_t attributes;
     (void)arg;
     if (!s)
         return TR_ENOMEM;
     s->port.class = &sleeper_class;
     s->clock = worker->sched->config.clock;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->condition, &attributes);
-    pthread_condattr_destroy(&attributes);
+    tri_os_condition_init(&s->condition);
     *port = &s->port;
     return 0;
 }

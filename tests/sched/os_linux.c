@@ -142,17 +142,23 @@ Test(os, workers_have_names_and_take_no_signals_but_their_own_faults)
     cr_assert_not(sigismember(&mine, SIGTERM), "the program's own threads take signals as before");
 }
 
-Test(os, the_signals_of_the_calling_thread_are_put_back)
+static void *note_signals(void *set)
 {
-    sigset_t wanted, old, now;
+    pthread_sigmask(SIG_BLOCK, NULL, set);
+    return NULL;
+}
+
+Test(os, the_signals_of_the_thread_that_begins_another_are_put_back)
+{
+    sigset_t wanted, its, now;
+    pthread_t thread;
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGUSR2);
     pthread_sigmask(SIG_SETMASK, &wanted, NULL);
-    tri_os_block_signals(&old);
-    pthread_sigmask(SIG_BLOCK, NULL, &now);
-    cr_assert(sigismember(&now, SIGTERM));
-    cr_assert_not(sigismember(&now, SIGSEGV));
-    tri_os_restore_signals(&old);
+    cr_assert_eq(tri_os_start_thread(&thread, note_signals, &its), 0);
+    join_thread(thread);
+    cr_assert(sigismember(&its, SIGTERM));
+    cr_assert_not(sigismember(&its, SIGSEGV));
     pthread_sigmask(SIG_BLOCK, NULL, &now);
     cr_assert(sigismember(&now, SIGUSR2));
     cr_assert_not(sigismember(&now, SIGTERM));

@@ -2,8 +2,8 @@
  * <troupe/time.h>: time.
  *
  * All times are 64-bit counts of nanoseconds. Moments are counted from an arbitrary start by a clock that never goes
- * back (CLOCK_MONOTONIC; virtual in a simulation); durations are differences of them. A duration that is negative or 0
- * means "at once", TR_FOREVER "never".
+ * back (CLOCK_MONOTONIC or the performance counter; virtual in a simulation); durations are differences of them. A
+ * duration that is negative or 0 means "at once", TR_FOREVER "never".
  */
 #ifndef TROUPE_TIME_H
 #define TROUPE_TIME_H
