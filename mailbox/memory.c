@@ -1,9 +1,9 @@
 #include "mailbox/memory.h"
 
+#include "mailbox/aligned.h"
 #include "mailbox/compiler.h"
 
 #include <ck_pr.h>
-#include <stdlib.h>
 #include <string.h>
 
 static uint64_t live; /* counts up and down by atomic additions; only its value matters, it orders nothing */
@@ -46,7 +46,7 @@ static void *get_aligned(size_t size, size_t alignment)
         return NULL;
     if (size > SIZE_MAX - alignment)
         return NULL;
-    void *memory = aligned_alloc(alignment, (size + alignment - 1) & ~(alignment - 1));
+    void *memory = tri_aligned_get(alignment, (size + alignment - 1) & ~(alignment - 1));
     if (memory)
         ck_pr_inc_64(&live);
     return memory;
@@ -73,7 +73,7 @@ void tri_memory_put(void *memory)
     if (!memory)
         return;
     ck_pr_dec_64(&live);
-    free(memory);
+    tri_aligned_put(memory);
 }
 
 int64_t tri_memory_live(void)

@@ -8,18 +8,19 @@ const char *(*tri_who)(char *actor, size_t size);
 
 void tri_panic(const char *format, ...)
 {
-    char actor[128] = "";
+    char actor[128] = "", what[1024], report[1536];
     const char *type = tri_who ? tri_who(actor, sizeof actor) : NULL;
     va_list arguments;
 
-    flockfile(stderr); /* one report stays in one piece */
-    fputs("troupe: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
     if (*actor)
-        fprintf(stderr, "; in actor %s%s%s", actor, type ? ", handling " : "", type ? type : "");
-    fputc('\n', stderr);
+        snprintf(report, sizeof report, "troupe: %s; in actor %s%s%.256s\n", what, actor, type ? ", handling " : "",
+            type ? type : "");
+    else
+        snprintf(report, sizeof report, "troupe: %s\n", what);
+    fputs(report, stderr); /* at once, so that it stays in one piece: standard error has no buffer */
     fflush(stderr);
     abort();
 }
