@@ -1,6 +1,5 @@
 #include "actors/promise.h"
 #include "actors/self.h"
-#include "sched/os.h"
 
 #include <troupe/probe.h>
 
@@ -8,7 +7,7 @@ struct tr_probe {
     struct tri_system *system;
     tr_ref ref;
     pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t changed;
+    struct tri_condition changed;
     tr_msg *first, **last; /* received by the actor, not yet by the thread */
     bool ended;
     tr_msg *current;       /* the thread's: what it received last */
@@ -52,7 +51,7 @@ static int probe_receive(tr_self *self, void *state, const tr_msg *m)
     pthread_mutex_lock(&probe->lock);
     *probe->last = mine;
     probe->last = &mine->next_;
-    pthread_cond_signal(&probe->changed);
+    tri_condition_signal(&probe->changed);
     pthread_mutex_unlock(&probe->lock);
     return TR_CONTINUE;
 }
@@ -64,7 +63,7 @@ static void probe_stop(tr_self *self, void *state, int reason)
     (void)reason;
     pthread_mutex_lock(&probe->lock);
     probe->ended = true;
-    pthread_cond_signal(&probe->changed);
+    tri_condition_signal(&probe->changed);
     pthread_mutex_unlock(&probe->lock);
 }
 
@@ -93,7 +92,7 @@ tr_probe *tr_probe_open(tr_system *handle)
         probe->system = system;
         probe->last = &probe->first;
         pthread_mutex_init(&probe->lock, NULL);
-        tri_os_condition_init(&probe->changed);
+        tri_condition_init(&probe->changed);
         tr_self self = { .system = system };
         struct tri_slot *slot = tri_spawn_prepare(&self, &probe_actor, &probe, TRI_HOME_ANY, &error);
         if (slot)
@@ -135,7 +134,7 @@ const tr_msg *tr_probe_receive(tr_probe *probe, int64_t timeout_ns)
     let_go(probe);
     pthread_mutex_lock(&probe->lock);
     while (!probe->first && !probe->ended && in_time)
-        in_time = tri_os_wait(&probe->changed, &probe->lock, deadline);
+        in_time = tri_condition_wait_until(&probe->changed, &probe->lock, deadline);
     tr_msg *m = probe->first;
     if (m) {
         probe->first = m->next_;
@@ -163,7 +162,7 @@ static void finish(const struct errand *errand, int result)
     pthread_mutex_lock(&errand->probe->lock);
     *errand->result = result;
     *errand->done = true;
-    pthread_cond_signal(&errand->probe->changed);
+    tri_condition_signal(&errand->probe->changed);
     pthread_mutex_unlock(&errand->probe->lock);
 }
 
@@ -199,7 +198,7 @@ int tr_probe_do(tr_probe *probe, int (*function)(tr_self *self, void *arg), void
     tri_deliver(NULL, probe->ref, m);
     pthread_mutex_lock(&probe->lock);
     while (!done)
-        pthread_cond_wait(&probe->changed, &probe->lock);
+        tri_condition_wait(&probe->changed, &probe->lock);
     pthread_mutex_unlock(&probe->lock);
     return result;
 }
@@ -257,7 +256,7 @@ void tr_probe_close(tr_probe *probe)
     tr_probe_do(probe, end_it, NULL);
     pthread_mutex_lock(&probe->lock);
     while (!probe->ended)
-        pthread_cond_wait(&probe->changed, &probe->lock);
+        tri_condition_wait(&probe->changed, &probe->lock);
     pthread_mutex_unlock(&probe->lock);
     let_go(probe);
     while (probe->first) {
@@ -266,7 +265,7 @@ void tr_probe_close(tr_probe *probe)
         probe->answered = false;
         let_go(probe);
     }
-    pthread_cond_destroy(&probe->changed);
+    tri_condition_destroy(&probe->changed);
     pthread_mutex_destroy(&probe->lock);
     tri_memory_put(probe);
 }

@@ -9,7 +9,6 @@
 #include "actors/promise.h"
 #include "actors/self.h"
 #include "sched/log.h"
-#include "sched/os.h"
 
 #include <troupe/system.h>
 
@@ -142,7 +141,7 @@ void tri_system_root_ended(struct tri_system *system, int reason)
     pthread_mutex_lock(&system->lock);
     system->root_ended = true;
     system->root_reason = reason;
-    pthread_cond_broadcast(&system->changed);
+    tri_condition_broadcast(&system->changed);
     pthread_mutex_unlock(&system->lock);
 }
 
@@ -161,7 +160,7 @@ static void destroy(struct tri_system *system)
     for (unsigned i = 0; system->selves && i < system->config.sched.workers; i++)
         tri_memory_put(system->selves[i]);
     tri_memory_put(system->selves);
-    pthread_cond_destroy(&system->changed);
+    tri_condition_destroy(&system->changed);
     pthread_mutex_destroy(&system->lock);
     pthread_mutex_destroy(&system->names_lock);
     tri_memory_put(system);
@@ -176,7 +175,7 @@ static struct tri_system *make(const struct tri_system_config *config)
     system->state = TRI_SYSTEM_OPEN;
     pthread_mutex_init(&system->names_lock, NULL);
     pthread_mutex_init(&system->lock, NULL);
-    tri_os_condition_init(&system->changed);
+    tri_condition_init(&system->changed);
     system->selves = tri_memory_get_zeroed(config->sched.workers * sizeof *system->selves);
     if (system->selves)
         return system;
@@ -227,7 +226,7 @@ void tri_system_stop(struct tri_system *system)
 {
     pthread_mutex_lock(&system->lock);
     system->stop_wanted = true;
-    pthread_cond_broadcast(&system->changed);
+    tri_condition_broadcast(&system->changed);
     pthread_mutex_unlock(&system->lock);
 }
 
@@ -235,7 +234,7 @@ static void insist(struct tri_system *system)
 {
     pthread_mutex_lock(&system->lock);
     system->stop_wanted = system->insisted = true;
-    pthread_cond_broadcast(&system->changed);
+    tri_condition_broadcast(&system->changed);
     pthread_mutex_unlock(&system->lock);
 }
 
@@ -279,7 +278,7 @@ void tri_system_wait(struct tri_system *system)
 {
     pthread_mutex_lock(&system->lock);
     while (!system->root_ended && !system->stop_wanted)
-        pthread_cond_wait(&system->changed, &system->lock);
+        tri_condition_wait(&system->changed, &system->lock);
     pthread_mutex_unlock(&system->lock);
 }
 
@@ -289,7 +288,7 @@ static bool root_ends(struct tri_system *system, int64_t deadline, bool *insiste
     bool in_time = true;
     pthread_mutex_lock(&system->lock);
     while (!system->root_ended && in_time && !system->insisted)
-        in_time = tri_os_wait(&system->changed, &system->lock, deadline);
+        in_time = tri_condition_wait_until(&system->changed, &system->lock, deadline);
     bool ended = system->root_ended;
     *insisted = system->insisted;
     pthread_mutex_unlock(&system->lock);
@@ -300,7 +299,7 @@ static void pause_ms(struct tri_system *system, int ms)
 {
     int64_t until = tri_clock_now(&tri_clock_real) + TR_MS(ms);
     pthread_mutex_lock(&system->lock);
-    tri_os_wait(&system->changed, &system->lock, until);
+    tri_condition_wait_until(&system->changed, &system->lock, until);
     pthread_mutex_unlock(&system->lock);
 }
 

@@ -60,7 +60,7 @@ struct tri_system {
     struct tri_name *names[TRI_NAME_BUCKETS];
 
     pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t changed;
+    struct tri_condition changed;
     tr_ref root;
     bool stop_wanted, insisted, root_ended;
     int root_reason;

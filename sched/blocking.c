@@ -11,8 +11,8 @@ void tri_blocking_open(struct tri_blocking *pool, unsigned limit)
     *pool = (struct tri_blocking){ .limit = limit };
     pool->last = &pool->first;
     pthread_mutex_init(&pool->lock, NULL);
-    tri_os_condition_init(&pool->work);
-    tri_os_condition_init(&pool->ended);
+    tri_condition_init(&pool->work);
+    tri_condition_init(&pool->ended);
 }
 
 /* Waits for a job; NULL when the thread shall end. With the lock held. */
@@ -22,7 +22,7 @@ static struct tri_job *wait_for_job(struct tri_blocking *pool)
     bool in_time = true;
     pool->idle++;
     while (!pool->first && !pool->closed && in_time)
-        in_time = tri_os_wait(&pool->work, &pool->lock, until);
+        in_time = tri_condition_wait_until(&pool->work, &pool->lock, until);
     pool->idle--;
     struct tri_job *job = pool->first;
     if (job) {
@@ -47,7 +47,7 @@ static void *thread_main(void *arg)
         pthread_mutex_lock(&pool->lock);
     }
     pool->threads--;
-    pthread_cond_signal(&pool->ended);
+    tri_condition_signal(&pool->ended);
     pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
@@ -78,7 +78,7 @@ int tri_blocking_submit(struct tri_blocking *pool, struct tri_job *job)
         *pool->last = job;
         pool->last = &job->next;
         pool->queued++;
-        pthread_cond_signal(&pool->work);
+        tri_condition_signal(&pool->work);
     }
     pthread_mutex_unlock(&pool->lock);
     return error;
@@ -94,7 +94,7 @@ unsigned tri_blocking_close(struct tri_blocking *pool, int64_t deadline)
     pool->first = NULL;
     pool->last = &pool->first;
     pool->queued = 0;
-    pthread_cond_broadcast(&pool->work);
+    tri_condition_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->lock);
     for (struct tri_job *next; job; job = next) {
         next = job->next;
@@ -103,12 +103,12 @@ unsigned tri_blocking_close(struct tri_blocking *pool, int64_t deadline)
 
     pthread_mutex_lock(&pool->lock);
     while (pool->threads && in_time)
-        in_time = tri_os_wait(&pool->ended, &pool->lock, deadline);
+        in_time = tri_condition_wait_until(&pool->ended, &pool->lock, deadline);
     unsigned left = pool->threads;
     pthread_mutex_unlock(&pool->lock);
     if (!left) {
-        pthread_cond_destroy(&pool->ended);
-        pthread_cond_destroy(&pool->work);
+        tri_condition_destroy(&pool->ended);
+        tri_condition_destroy(&pool->work);
         pthread_mutex_destroy(&pool->lock);
     }
     return left;

@@ -7,9 +7,7 @@
 #ifndef TRI_BLOCKING_H
 #define TRI_BLOCKING_H
 
-#include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include "sched/os.h"
 
 struct tri_job {
     struct tri_job *next;
@@ -21,8 +19,8 @@ struct tri_job {
 
 struct tri_blocking {
     pthread_mutex_t lock;
-    pthread_cond_t work;  /* for idle threads */
-    pthread_cond_t ended; /* for the one that closes */
+    struct tri_condition work;  /* for idle threads */
+    struct tri_condition ended; /* for the one that closes */
     struct tri_job *first, **last;
     unsigned limit, threads, idle, queued;
     bool closed;

@@ -64,7 +64,7 @@ static void wait_for(struct tri_sched *sched, int64_t ns)
     int64_t until = tri_clock_now(&tri_clock_real) + ns;
     pthread_mutex_lock(&monitor->lock);
     if (!monitor->stop)
-        tri_os_wait(&monitor->condition, &monitor->lock, until);
+        tri_condition_wait_until(&monitor->condition, &monitor->lock, until);
     pthread_mutex_unlock(&monitor->lock);
 }
 
@@ -84,7 +84,7 @@ static void sleep_until_poked(struct tri_sched *sched)
     ck_pr_store_uint(&monitor->asleep, 1);
     ck_pr_fence_memory(); /* pairs with the one in park() before tri_monitor_poke */
     while (ck_pr_load_uint(&monitor->asleep) && !monitor->stop && all_parked(sched))
-        pthread_cond_wait(&monitor->condition, &monitor->lock);
+        tri_condition_wait(&monitor->condition, &monitor->lock);
     ck_pr_store_uint(&monitor->asleep, 0);
     pthread_mutex_unlock(&monitor->lock);
 }
@@ -94,7 +94,7 @@ void tri_monitor_poke_slowly(struct tri_sched *sched)
     struct tri_monitor *monitor = &sched->monitor;
     pthread_mutex_lock(&monitor->lock);
     ck_pr_store_uint(&monitor->asleep, 0);
-    pthread_cond_signal(&monitor->condition);
+    tri_condition_signal(&monitor->condition);
     pthread_mutex_unlock(&monitor->lock);
 }
 
@@ -128,7 +128,7 @@ static void *monitor_main(void *arg)
 
 static void destroy(struct tri_monitor *monitor)
 {
-    pthread_cond_destroy(&monitor->condition);
+    tri_condition_destroy(&monitor->condition);
     pthread_mutex_destroy(&monitor->lock);
     tri_memory_put(monitor->watches);
 }
@@ -140,7 +140,7 @@ int tri_monitor_start(struct tri_sched *sched)
     if (!monitor->watches)
         return TR_ENOMEM;
     pthread_mutex_init(&monitor->lock, NULL);
-    tri_os_condition_init(&monitor->condition);
+    tri_condition_init(&monitor->condition);
     int error = tri_os_start_thread(&monitor->thread, monitor_main, sched);
     if (error)
         destroy(monitor);
@@ -152,7 +152,7 @@ void tri_monitor_stop(struct tri_sched *sched)
     struct tri_monitor *monitor = &sched->monitor;
     pthread_mutex_lock(&monitor->lock);
     monitor->stop = true;
-    pthread_cond_signal(&monitor->condition);
+    tri_condition_signal(&monitor->condition);
     pthread_mutex_unlock(&monitor->lock);
     pthread_join(monitor->thread, NULL);
     destroy(monitor);

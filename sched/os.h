@@ -1,8 +1,8 @@
 /*
  * os.h: what the scheduler asks of the operating system: cores, threads, time, randomness; one file a system.
  *
- * Mutexes, conditions and threads are POSIX threads everywhere (winpthreads on Windows). What differs from system to
- * system is how a thread is begun, and how long one waits.
+ * Mutexes and threads are POSIX threads everywhere (winpthreads on Windows). Conditions are not: those of winpthreads know
+ * the wall clock only, and a wake-up costs a chain of calls into the kernel.
  */
 #ifndef TRI_OS_H
 #define TRI_OS_H
@@ -29,11 +29,25 @@ void tri_os_name_thread(const char *name);
 int64_t tri_os_now(void);
 int64_t tri_os_wall(void);
 
-/* A condition that is waited for with tri_os_wait, or for ever with pthread_cond_wait. */
-void tri_os_condition_init(pthread_cond_t *condition);
+/* Conditions as of POSIX threads, with time limits that are moments of tri_os_now's clock. */
+struct tri_condition {
+#if defined(_WIN32)
+    uint32_t signals; /* how many there have been */
+#else
+    pthread_cond_t posix;
+#endif
+};
 
-/* As pthread_cond_wait, until a moment of tri_os_now's clock: false when that has come. May return true for no reason. */
-bool tri_os_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline);
+void tri_condition_init(struct tri_condition *condition);
+void tri_condition_destroy(struct tri_condition *condition);
+void tri_condition_signal(struct tri_condition *condition);
+void tri_condition_broadcast(struct tri_condition *condition);
+
+/* Both may return for no reason. */
+void tri_condition_wait(struct tri_condition *condition, pthread_mutex_t *lock);
+
+/* True, or false when the deadline has come. */
+bool tri_condition_wait_until(struct tri_condition *condition, pthread_mutex_t *lock, int64_t deadline);
 
 /* Fills the bytes with what nobody can guess: false when the system has nothing of the kind. */
 bool tri_os_random(void *bytes, size_t size);

@@ -156,24 +156,46 @@ int64_t tri_os_wall(void)
     return read_clock(CLOCK_REALTIME);
 }
 
-void tri_os_condition_init(pthread_cond_t *condition)
+bool tri_os_random(void *bytes, size_t size)
+{
+    return getrandom(bytes, size, 0) == (ssize_t)size;
+}
+
+/* ---- conditions -------------------------------------------------------------------------------------------------- */
+
+void tri_condition_init(struct tri_condition *condition)
 {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
+    pthread_cond_init(&condition->posix, &attributes);
     pthread_condattr_destroy(&attributes);
 }
 
-bool tri_os_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline)
+void tri_condition_destroy(struct tri_condition *condition)
+{
+    pthread_cond_destroy(&condition->posix);
+}
+
+void tri_condition_signal(struct tri_condition *condition)
+{
+    pthread_cond_signal(&condition->posix);
+}
+
+void tri_condition_broadcast(struct tri_condition *condition)
+{
+    pthread_cond_broadcast(&condition->posix);
+}
+
+void tri_condition_wait(struct tri_condition *condition, pthread_mutex_t *lock)
+{
+    pthread_cond_wait(&condition->posix, lock);
+}
+
+bool tri_condition_wait_until(struct tri_condition *condition, pthread_mutex_t *lock, int64_t deadline)
 {
     if (deadline < 0) /* long past; a negative tv_nsec would be an error, not a time-out */
         deadline = 0;
     struct timespec until = { deadline / 1000000000, deadline % 1000000000 };
-    return pthread_cond_timedwait(condition, lock, &until) != ETIMEDOUT;
-}
-
-bool tri_os_random(void *bytes, size_t size)
-{
-    return getrandom(bytes, size, 0) == (ssize_t)size;
+    return pthread_cond_timedwait(&condition->posix, lock, &until) != ETIMEDOUT;
 }

@@ -145,9 +145,9 @@ static bool report_ready(struct tri_sched *sched, int error)
     if (error && !sched->error)
         sched->error = error;
     sched->ready++;
-    pthread_cond_broadcast(&sched->started);
+    tri_condition_broadcast(&sched->started);
     while (sched->ready < sched->count && !sched->error)
-        pthread_cond_wait(&sched->started, &sched->lock);
+        tri_condition_wait(&sched->started, &sched->lock);
     bool good = !sched->error;
     pthread_mutex_unlock(&sched->lock);
     return good;
@@ -159,9 +159,9 @@ static void wait_to_close(struct tri_sched *sched)
 {
     pthread_mutex_lock(&sched->lock);
     sched->left++;
-    pthread_cond_broadcast(&sched->started);
+    tri_condition_broadcast(&sched->started);
     while (!sched->may_close)
-        pthread_cond_wait(&sched->started, &sched->lock);
+        tri_condition_wait(&sched->started, &sched->lock);
     pthread_mutex_unlock(&sched->lock);
 }
 
@@ -169,9 +169,9 @@ static void let_close(struct tri_sched *sched, unsigned threads)
 {
     pthread_mutex_lock(&sched->lock);
     while (sched->left < threads)
-        pthread_cond_wait(&sched->started, &sched->lock);
+        tri_condition_wait(&sched->started, &sched->lock);
     sched->may_close = true;
-    pthread_cond_broadcast(&sched->started);
+    tri_condition_broadcast(&sched->started);
     pthread_mutex_unlock(&sched->lock);
 }
 
@@ -196,7 +196,7 @@ static void join_workers(struct tri_sched *sched, unsigned threads)
         tri_memory_put(sched->workers[i]);
     tri_memory_put(sched->workers);
     tri_memory_put(sched->threads);
-    pthread_cond_destroy(&sched->started);
+    tri_condition_destroy(&sched->started);
     pthread_mutex_destroy(&sched->lock);
 }
 
@@ -213,7 +213,7 @@ int tri_sched_start(struct tri_sched *sched, const struct tri_sched_config *conf
     unsigned threads = 0;
     *sched = (struct tri_sched){ .config = *config, .count = config->workers };
     pthread_mutex_init(&sched->lock, NULL);
-    pthread_cond_init(&sched->started, NULL);
+    tri_condition_init(&sched->started);
     sched->workers = tri_memory_get_zeroed(sched->count * sizeof *sched->workers);
     sched->threads = tri_memory_get_zeroed(sched->count * sizeof *sched->threads);
     int error = sched->workers && sched->threads ? 0 : TR_ENOMEM;
@@ -228,9 +228,9 @@ int tri_sched_start(struct tri_sched *sched, const struct tri_sched_config *conf
     pthread_mutex_lock(&sched->lock);
     if (error)
         sched->error = error;
-    pthread_cond_broadcast(&sched->started);
+    tri_condition_broadcast(&sched->started);
     while (sched->ready < threads)
-        pthread_cond_wait(&sched->started, &sched->lock);
+        tri_condition_wait(&sched->started, &sched->lock);
     error = sched->error;
     pthread_mutex_unlock(&sched->lock);
 

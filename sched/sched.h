@@ -30,6 +30,7 @@
 #ifndef TRI_SCHED_H
 #define TRI_SCHED_H
 
+#include "sched/os.h"
 #include "sched/worker.h"
 
 #include <pthread.h>
@@ -66,7 +67,7 @@ struct tri_sched_config {
 struct tri_monitor {
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t condition;
+    struct tri_condition condition;
     struct tri_watch *watches; /* what it knows of each worker */
     unsigned int asleep;       /* waits to be poked by a worker that starts to run */
     bool stop;
@@ -83,7 +84,7 @@ struct tri_sched {
     unsigned int stopping;
 
     TRI_ALIGNED pthread_mutex_t lock; /* of the global list, and of starting and stopping */
-    pthread_cond_t started; /* and stopped */
+    struct tri_condition started; /* and stopped */
     struct tri_run_list global;
     uint32_t global_length; /* read without the lock */
     unsigned ready;         /* workers that have started or failed */

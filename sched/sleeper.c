@@ -7,7 +7,7 @@ struct sleeper {
     struct tri_port port;
     struct tri_clock *clock;
     pthread_mutex_t lock;
-    pthread_cond_t condition;
+    struct tri_condition condition;
     bool woken;
 };
 
@@ -18,9 +18,9 @@ static void sleeper_poll(struct tri_port *port, int64_t deadline)
     pthread_mutex_lock(&s->lock);
     while (!s->woken && deadline > tri_clock_now(s->clock))
         if (deadline == INT64_MAX)
-            pthread_cond_wait(&s->condition, &s->lock);
+            tri_condition_wait(&s->condition, &s->lock);
         else
-            tri_os_wait(&s->condition, &s->lock, deadline);
+            tri_condition_wait_until(&s->condition, &s->lock, deadline);
     s->woken = false;
     pthread_mutex_unlock(&s->lock);
 }
@@ -30,7 +30,7 @@ static void sleeper_wake(struct tri_port *port)
     struct sleeper *s = (struct sleeper *)port;
     pthread_mutex_lock(&s->lock);
     s->woken = true;
-    pthread_cond_signal(&s->condition);
+    tri_condition_signal(&s->condition);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -43,7 +43,7 @@ static bool sleeper_has_work(struct tri_port *port)
 static void sleeper_close(struct tri_port *port)
 {
     struct sleeper *s = (struct sleeper *)port;
-    pthread_cond_destroy(&s->condition);
+    tri_condition_destroy(&s->condition);
     pthread_mutex_destroy(&s->lock);
     tri_memory_put(s);
 }
@@ -65,7 +65,7 @@ int tri_sleeper_open(struct tri_worker *worker, void *arg, struct tri_port **por
     s->port.class = &sleeper_class;
     s->clock = worker->sched->config.clock;
     pthread_mutex_init(&s->lock, NULL);
-    tri_os_condition_init(&s->condition);
+    tri_condition_init(&s->condition);
     *port = &s->port;
     return 0;
 }
