@@ -9,18 +9,16 @@
 #include "actors/promise.h"
 #include "actors/self.h"
 #include "mailbox/pool.h"
+#include "tests/os.h"
 
 #include <criterion/criterion.h>
 #include <troupe/troupe.h>
 
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <string.h>
 
 #define SOON TR_SECONDS(10) /* a time limit that is only ever reached when something is wrong */
 
@@ -104,38 +102,81 @@ static inline unsigned scaled(unsigned usual, unsigned at_night)
 
 /* ---- a handler that does not return ------------------------------------------------------------------------------ */
 
+/* A count that can be waited for: a semaphore, on the stack if need be, for what all share outlives them. (Semaphores of
+ * winpthreads are a hundred times slower.) */
+struct tally {
+    unsigned count;
+};
+
+static struct {
+    pthread_once_t once;
+    pthread_mutex_t lock;
+    struct tri_condition changed;
+} tallies = { .once = PTHREAD_ONCE_INIT, .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static inline void tallies_init(void)
+{
+    tri_condition_init(&tallies.changed);
+}
+
+static inline void tally_init(struct tally *tally)
+{
+    pthread_once(&tallies.once, tallies_init);
+    tally->count = 0;
+}
+
+static inline void tally_add(struct tally *tally)
+{
+    pthread_mutex_lock(&tallies.lock);
+    tally->count++;
+    tri_condition_broadcast(&tallies.changed);
+    pthread_mutex_unlock(&tallies.lock);
+}
+
+/* Waits until the count is not 0, and takes one off. */
+static inline void tally_take(struct tally *tally)
+{
+    pthread_mutex_lock(&tallies.lock);
+    while (tally->count == 0)
+        tri_condition_wait(&tallies.changed, &tallies.lock);
+    tally->count--;
+    pthread_mutex_unlock(&tallies.lock);
+}
+
+static inline unsigned tally_count(const struct tally *tally)
+{
+    pthread_mutex_lock(&tallies.lock);
+    unsigned count = tally->count;
+    pthread_mutex_unlock(&tallies.lock);
+    return count;
+}
+
 /* A gate holds whoever passes it, a handler or a blocking job, until it is opened. */
 struct gate {
-    sem_t reached, open;
+    struct tally reached, open;
 };
 
 static inline void gate_init(struct gate *gate)
 {
-    sem_init(&gate->reached, 0, 0);
-    sem_init(&gate->open, 0, 0);
-}
-
-static inline void wait_semaphore(sem_t *semaphore)
-{
-    while (sem_wait(semaphore) != 0) {
-    }
+    tally_init(&gate->reached);
+    tally_init(&gate->open);
 }
 
 static inline void gate_pass(struct gate *gate)
 {
-    sem_post(&gate->reached);
-    wait_semaphore(&gate->open);
+    tally_add(&gate->reached);
+    tally_take(&gate->open);
 }
 
 /* Waits until somebody stands at the gate. */
 static inline void gate_await(struct gate *gate)
 {
-    wait_semaphore(&gate->reached);
+    tally_take(&gate->reached);
 }
 
 static inline void gate_open(struct gate *gate)
 {
-    sem_post(&gate->open);
+    tally_add(&gate->open);
 }
 
 /* ---- what is logged ---------------------------------------------------------------------------------------------- */
@@ -201,29 +242,10 @@ static inline void expect_logged(const char *text)
 static inline void expect_panic_(void (*function)(void), const char *name, const char *const *texts)
 {
     char report[4096];
-    size_t used = 0;
-    ssize_t got;
-    int ends[2], status = 0;
-
-    cr_assert_eq(pipe(ends), 0);
-    fflush(NULL);
-    pid_t child = fork();
-    cr_assert_geq(child, 0);
-    if (child == 0) {
-        setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-        dup2(ends[1], STDERR_FILENO);
-        alarm(60);
-        function();
-        _exit(0);
-    }
-    close(ends[1]);
-    while ((got = read(ends[0], report + used, sizeof report - 1 - used)) > 0)
-        used += (size_t)got;
-    report[used] = '\0';
-    close(ends[0]);
-    waitpid(child, &status, 0);
-    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "%s: no panic, but status %x: %s", name,
-        (unsigned)status, report);
+    int number = death_of(function, report, sizeof report);
+    if (number < 0)
+        return;
+    cr_assert_eq(number, SIGABRT, "%s: no panic, but signal %d: %s", name, number, report);
     for (; *texts; texts++)
         cr_assert_not_null(strstr(report, *texts), "%s: no \"%s\" in: %s", name, *texts, report);
 }

@@ -1088,7 +1088,7 @@ static void misuse_request(int how)
 {
     open_system(1);
     probe_ask(probe_spawn(&misusing_actor, NULL), SOON, REPLY, how);
-    pause();
+    wait_for_the_end();
 }
 
 static void reply_twice(void)
@@ -1128,7 +1128,7 @@ static void reply_in_start(void)
 {
     open_system(1);
     probe_spawn(&early_actor, NULL);
-    pause();
+    wait_for_the_end();
 }
 
 Test(ask, misuse_of_a_request_ends_the_process)

@@ -379,14 +379,14 @@ static void start_badly(void)
 {
     open_system(1);
     probe_spawn(&starts_badly, NULL);
-    pause();
+    wait_for_the_end();
 }
 
 static void answer_badly(void)
 {
     open_system(1);
     perform(make_puppet(0), answer_with, &(int){ TR_NOT_READY });
-    pause();
+    wait_for_the_end();
 }
 
 Test(life, answers_and_reasons_that_do_not_exist_end_the_process)
@@ -649,7 +649,7 @@ static void use_the_self_of_a_running_worker(void)
     tr_ref a = make_puppet(0), b = make_puppet(0);
     direct(a, use_when_both_run, NULL);
     direct(b, use_when_both_run, NULL);
-    pause();
+    wait_for_the_end();
 }
 
 Test(life, a_self_outside_of_its_call_ends_the_process)

@@ -10,7 +10,7 @@
 #include "tests/support.h"
 
 struct performance {
-    sem_t over;
+    struct tally over;
     int answer;
 };
 
@@ -32,7 +32,7 @@ static void act_drop(void *body)
 {
     struct performance *performance = ((act *)body)->performance;
     if (performance)
-        sem_post(&performance->over);
+        tally_add(&performance->over);
 }
 TR_DEFINE(act, .drop = act_drop);
 
@@ -118,10 +118,9 @@ static inline tr_ref make_puppet(unsigned telling)
 static inline int perform(tr_ref puppet, int (*function)(tr_self *self, void *arg), void *arg)
 {
     struct performance performance = { .answer = TR_EDOWN };
-    sem_init(&performance.over, 0, 0);
+    tally_init(&performance.over);
     tr_probe_send(probe, puppet, act, .function = function, .arg = arg, .performance = &performance);
-    wait_semaphore(&performance.over);
-    sem_destroy(&performance.over);
+    tally_take(&performance.over);
     return performance.answer;
 }
 

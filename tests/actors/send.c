@@ -118,7 +118,7 @@ static void read_the_wrong_body(void)
 {
     open_system(1);
     tr_probe_send(probe, probe_spawn(&mistaken_actor, NULL), ping);
-    pause();
+    wait_for_the_end();
 }
 
 Test(send, reading_the_body_of_another_type_ends_the_process)

@@ -390,6 +390,6 @@ Test(spawn, a_bad_spec_ends_the_process_and_is_named)
 
 Test(spawn, a_bad_spec_dies_of_sigabrt, .signal = SIGABRT)
 {
-    setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+    never_dump_core();
     spawn_unstamped();
 }

@@ -449,7 +449,7 @@ static void misuse_message(int how)
         tr_probe_receive(probe, SOON);
     }
     tr_probe_send(probe, probe_spawn(&misusing_actor, NULL), number, .n = how);
-    pause();
+    wait_for_the_end();
 }
 
 static void take_twice(void)

@@ -7,6 +7,7 @@
 #include "mailbox/pool.h"
 
 #include "sched/random.h"
+#include "tests/os.h"
 #include "tests/threads.h"
 
 #include <stdlib.h>
@@ -341,14 +342,14 @@ Test(pool, switched_off_every_block_comes_from_memory)
 
 Test(pool, can_be_switched_off_by_the_environment)
 {
-    setenv("TROUPE_POOL", "off", 1);
+    set_environment("TROUPE_POOL", "off");
     expect_off();
 }
 
 Test(pool, another_wish_in_the_environment_changes_nothing)
 {
     NEEDS_A_POOL();
-    setenv("TROUPE_POOL", "on", 1);
+    set_environment("TROUPE_POOL", "on");
     cr_assert_neq(tri_block_size(get(open_pool(), 64).tag), 0);
 }
 

@@ -2,11 +2,10 @@
 #include "sched/log.h"
 
 #include "mailbox/panic.h"
+#include "tests/os.h"
 #include "tests/sched/cast.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static struct {
     unsigned int lines, inside;
@@ -47,7 +46,7 @@ Test(log, lines_up_to_the_level_are_logged)
 
 Test(log, the_environment_chooses_the_level)
 {
-    setenv("TROUPE_LOG", "info", 1);
+    set_environment("TROUPE_LOG", "info");
     tr_log_to(see, &seen);
     log_one_of_each();
     cr_assert_eq(seen.lines, TR_LOG_INFO + 1);
@@ -55,7 +54,7 @@ Test(log, the_environment_chooses_the_level)
 
 Test(log, the_program_has_the_last_word_about_the_level)
 {
-    setenv("TROUPE_LOG", "debug", 1);
+    set_environment("TROUPE_LOG", "debug");
     tr_log_to(see, &seen);
     tr_log_level(TR_LOG_ERROR);
     log_one_of_each();
@@ -64,7 +63,7 @@ Test(log, the_program_has_the_last_word_about_the_level)
 
 Test(log, without_a_wish_warnings_and_errors_are_logged)
 {
-    unsetenv("TROUPE_LOG");
+    set_environment("TROUPE_LOG", NULL);
     tr_log_to(see, &seen);
     log_one_of_each();
     cr_assert_eq(seen.lines, TR_LOG_WARNING + 1);
@@ -72,7 +71,7 @@ Test(log, without_a_wish_warnings_and_errors_are_logged)
 
 Test(log, a_wish_that_is_no_level_changes_nothing)
 {
-    setenv("TROUPE_LOG", "everything", 1);
+    set_environment("TROUPE_LOG", "everything");
     tr_log_to(see, &seen);
     log_one_of_each();
     cr_assert_eq(seen.lines, TR_LOG_WARNING + 1);
@@ -157,23 +156,10 @@ Test(log, one_thread_at_a_time_is_in_the_sink)
     cr_assert_eq(seen.lines, 4 * LINES);
 }
 
-/* Standard error goes to a file; answers what was written to it since. */
-static FILE *captured;
-
-static void capture(void)
-{
-    captured = tmpfile();
-    cr_assert_not_null(captured);
-    cr_assert_geq(dup2(fileno(captured), STDERR_FILENO), 0);
-}
-
 static const char *captured_text(void)
 {
     static char text[4096];
-    fflush(stderr);
-    ssize_t size = pread(fileno(captured), text, sizeof text - 1, 0);
-    cr_assert_geq(size, 0);
-    text[size] = 0;
+    read_captured(text, sizeof text);
     return text;
 }
 
@@ -191,7 +177,7 @@ static const char *without_time(const char *line)
 
 Test(log, the_default_sink_writes_a_line_to_standard_error)
 {
-    capture();
+    capture_stderr();
     tr_log_level(TR_LOG_INFO);
     tr_log(NULL, TR_LOG_INFO, "listening on port %d", 7000);
     cr_assert_str_eq(without_time(captured_text()), " troupe info: listening on port 7000\n");
@@ -200,7 +186,7 @@ Test(log, the_default_sink_writes_a_line_to_standard_error)
 Test(log, the_default_sink_names_worker_and_actor)
 {
     static struct player player;
-    capture();
+    capture_stderr();
     tri_who = somebody;
     open_sched(2);
     cast_player(&player, 1, log_in_turn);
@@ -212,7 +198,7 @@ Test(log, the_default_sink_names_worker_and_actor)
 
 Test(log, the_default_sink_can_be_had_back)
 {
-    capture();
+    capture_stderr();
     tr_log_to(see, &seen);
     tr_log(NULL, TR_LOG_ERROR, "to the program");
     tr_log_to(NULL, NULL);
