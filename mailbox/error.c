@@ -40,7 +40,9 @@ static const struct {
     { ECONNRESET, TR_ECONNRESET },
     { EEXIST, TR_EEXIST },
     { EFAULT, TR_EFAULT },
+#ifdef EHOSTDOWN /* not in the C library of Windows */
     { EHOSTDOWN, TR_EHOSTDOWN },
+#endif
     { EHOSTUNREACH, TR_EHOSTUNREACH },
     { EINTR, TR_EINTR },
     { EINVAL, TR_EINVAL },
@@ -68,6 +70,7 @@ static const struct {
     { EPROTONOSUPPORT, TR_EPROTONOSUPPORT },
     { ERANGE, TR_ERANGE },
     { ETIMEDOUT, TR_ETIMEDOUT },
+    { EWOULDBLOCK, TR_EAGAIN }, /* a number of its own on Windows */
 };
 
 int tri_error_from_errno(int number)

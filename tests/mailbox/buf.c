@@ -123,11 +123,13 @@ Test(buf, printf_uses_its_arguments_twice_if_it_has_to)
     expect_nothing_left();
 }
 
+#if !defined(_WIN32) /* where printf of mingw-w64 formats everything */
 Test(buf, what_cannot_be_formatted_makes_no_buffer)
 {
     cr_assert_null(tr_buf_printf("%lc", (wint_t)0x7ffffffe));
     expect_nothing_left();
 }
+#endif
 
 Test(buf, adopted_memory_is_not_copied)
 {
