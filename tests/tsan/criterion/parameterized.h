@@ -1,1 +1,0 @@
-#include "../criterion_tsan.h"

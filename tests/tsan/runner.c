@@ -1,2 +1,0 @@
-#define CRITERION_TSAN_RUNNER
-#include "criterion_tsan.h"
