@@ -45,10 +45,26 @@ void ct_open(void)
     map_record();
 }
 
+/* What nobody handles ends the process at once, with the exception's code and without a debugger. */
+static LONG CALLBACK on_crash(EXCEPTION_POINTERS *exception)
+{
+    TerminateProcess(GetCurrentProcess(), exception->ExceptionRecord->ExceptionCode);
+    return EXCEPTION_CONTINUE_SEARCH;
+}
+
+/* A stack overflow must not get as far as that: under Wine it would end the process with code 0, or only the thread. */
+static LONG CALLBACK on_exception(EXCEPTION_POINTERS *exception)
+{
+    return exception->ExceptionRecord->ExceptionCode == (DWORD)EXCEPTION_STACK_OVERFLOW ? on_crash(exception)
+                                                                                        : EXCEPTION_CONTINUE_SEARCH;
+}
+
 bool ct_own_option(const char *option)
 {
     if (strncmp(option, "--ct-run=", 9) == 0) {
         own.wanted = atoi(option + 9);
+        AddVectoredExceptionHandler(1, on_exception);
+        SetUnhandledExceptionFilter(on_crash);
     } else if (strncmp(option, "--ct-record=", 12) == 0) {
         own.record = (HANDLE)(uintptr_t)strtoull(option + 12, NULL, 10);
         map_record();
