@@ -4,11 +4,13 @@
 
 #include "mailbox/compiler.h"
 
+#include <troupe/format.h>
+
 #include <stddef.h>
 
 /* Writes "troupe: " and the formatted text to standard error, with the actor and the message type the calling thread is
  * handling, and aborts. Any thread. */
-_Noreturn TRI_COLD void tri_panic(const char *format, ...) TRI_PRINTF(1, 2);
+_Noreturn TRI_COLD void tri_panic(const char *format, ...) TR_FORMAT_(1, 2);
 
 /* Which actor runs on the calling thread: writes "name <ref>" into actor ("" when none does) and answers the name of the
  * message type it handles, or NULL. Set by actors/. */

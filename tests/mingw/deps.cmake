@@ -76,3 +76,4 @@ set(troupe_platform_definitions
   __USE_MINGW_ANSI_STDIO=1 _POSIX_C_SOURCE=200809L # printf as C11 has it, and gmtime_r
   CORK_CONFIG_SKIP_AUTODETECT=1 CORK_API=CORK_LOCAL)
 set(troupe_platform_libraries synchronization)
+set(TROUPE_PRIVATE_LIBRARIES " -lsynchronization") # for pkg-config

@@ -9,6 +9,7 @@
 #include <troupe/buf.h>
 #include <troupe/dead_letter.h>
 #include <troupe/error.h>
+#include <troupe/format.h>
 #include <troupe/log.h>
 #include <troupe/message.h>
 #include <troupe/monitor.h>

@@ -20,6 +20,8 @@
 #ifndef TROUPE_BUF_H
 #define TROUPE_BUF_H
 
+#include <troupe/format.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -35,7 +37,7 @@ tr_buf *tr_buf_new(size_t size, void **bytes);
 tr_buf *tr_buf_copy(const void *bytes, size_t size);
 
 /* A buffer that holds the formatted text, without a closing zero; NULL when there is no memory. */
-tr_buf *tr_buf_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+tr_buf *tr_buf_printf(const char *format, ...) TR_FORMAT_(1, 2);
 
 /* A buffer around memory of the caller's, which must stay as it is until `release` is called with it and `arg`, on
  * whichever thread drops the last reference. `release` may be NULL, for static memory. When there is no memory for the

@@ -10,6 +10,7 @@
 #ifndef TROUPE_LOG_H
 #define TROUPE_LOG_H
 
+#include <troupe/format.h>
 #include <troupe/message.h>
 
 #include <stdint.h>
@@ -34,6 +35,6 @@ void tr_log_to(tr_log_sink *sink, void *arg);
 void tr_log_level(enum tr_log_level level);
 
 /* Logs a line, of which 1,000 bytes are kept. `self` may be NULL. */
-void tr_log(tr_self *self, enum tr_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void tr_log(tr_self *self, enum tr_log_level level, const char *format, ...) TR_FORMAT_(3, 4);
 
 #endif
