@@ -9,6 +9,7 @@
  *                                      what it wrote to standard error; -1: there is nothing to look at here. To be called
  *                                      when no other thread runs, as the first thing of a test, or after others of its kind
  *     wait_for_the_end()               of the process
+ *     sleep_for(ns)                    at least so long
  */
 #ifndef TROUPE_TESTS_OS_H
 #define TROUPE_TESTS_OS_H

@@ -3,10 +3,12 @@
 #define TROUPE_TESTS_OS_LINUX_H
 
 #include <criterion/criterion.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static inline void set_environment(const char *name, const char *value)
@@ -65,6 +67,11 @@ static inline void wait_for_the_end(void)
 {
     for (;;)
         pause();
+}
+
+static inline void sleep_for(int64_t ns)
+{
+    nanosleep(&(struct timespec){ ns / 1000000000, ns % 1000000000 }, NULL);
 }
 
 #endif

@@ -49,6 +49,12 @@ void wait_for_the_end(void)
     Sleep(INFINITE);
 }
 
+/* nanosleep of winpthreads does not sleep at all for less than a millisecond. */
+void sleep_for(int64_t ns)
+{
+    Sleep((DWORD)((ns + 999999) / 1000000));
+}
+
 bool is_wine(void)
 {
     return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") != NULL;

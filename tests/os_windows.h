@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 void set_environment(const char *name, const char *value);
 void never_dump_core(void);
@@ -11,6 +12,7 @@ void capture_stderr(void);
 void read_captured(char *text, size_t size);
 int death_of(void (*function)(void), char *report, size_t size);
 void wait_for_the_end(void);
+void sleep_for(int64_t ns);
 
 /* What Wine cannot do is skipped there, and tested on Windows. */
 bool is_wine(void);

@@ -14,8 +14,7 @@ enum { NAPS = 50000 };
 
 static void nap(void)
 {
-    struct timespec a_while = { 0, 200000 };
-    nanosleep(&a_while, NULL);
+    sleep_for(TR_US(200));
 }
 
 static bool comes(const unsigned *word, unsigned value)
