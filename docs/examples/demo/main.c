@@ -4,8 +4,7 @@
  */
 #include "../options.h"
 #include "display.h"
-
-#include <sys/resource.h>
+#include "limits.h"
 
 enum { ROUNDS_EACH = 200 }; /* with 500 clients 100,000 together */
 
@@ -23,20 +22,6 @@ static const char usage[] =
     "  --help            this text\n"
     "\n"
     "TROUPE_PORT=uring or epoll in the environment chooses the completion port.\n";
-
-/* Both ends of each connection are in this process, and those of connections that are just being replaced. */
-static void allow_descriptors(const char *program, unsigned connections)
-{
-    struct rlimit limit;
-    rlim_t needed = connections * 2 + connections / 4 + 100;
-    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= needed)
-        return;
-    limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur < needed)
-        options_fail(program, "%u connections take %u open files, but this process may have only %u (see ulimit -n)",
-            connections, (unsigned)needed, (unsigned)limit.rlim_max);
-}
 
 /* The runtime says once which port it has chosen, and how many workers. Other than that only errors are shown: that
  * actors are killed is no news here. TROUPE_LOG=warning or more shows all. */
