@@ -2,9 +2,9 @@
 #ifndef TRI_ADDRESS_H
 #define TRI_ADDRESS_H
 
-#include <troupe/address.h>
+#include "io/net.h"
 
-#include <sys/socket.h>
+#include <troupe/address.h>
 
 /* Fills in `to` and answers its length. */
 socklen_t tri_address_to_system(const tr_address *address, struct sockaddr_storage *to);

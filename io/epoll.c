@@ -5,7 +5,7 @@
  * a call says EAGAIN: an operation is tried first, and waited for only then. Sends are tried in submit; receives and
  * accepts in poll, one call a descriptor and a poll, so that no connection keeps the others waiting.
  */
-#include "io/port.h"
+#include "io/receive.h"
 #include "mailbox/error.h"
 #include "mailbox/panic.h"
 #include "sched/log.h"
@@ -19,7 +19,6 @@
 
 enum {
     EVENTS = 256,     /* taken at a time */
-    PIECES = 8,       /* receive buffers offered to one call */
     ACCEPTS = 32,     /* connections accepted at a time */
     STARVED_NS = 10000000, /* without memory for a buffer: tried again so much later */
 };
@@ -33,7 +32,7 @@ struct epoll {
     bool no_pwait2;
     bool starved;
     struct tri_endpoint *first, **last; /* readable ones with a read in flight */
-    tr_buf *buffers[PIECES];
+    struct tri_receive receive;
 };
 
 static struct epoll *epoll_of(struct tri_io_port *port)
@@ -75,68 +74,27 @@ static void unlist(struct epoll *e, struct tri_endpoint *endpoint)
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-/* Fills the first `wanted` places, where buffers were taken along; answers how many there are. */
-static int fill_buffers(struct epoll *e, int wanted, struct iovec *pieces)
-{
-    int count = 0;
-    for (; count < wanted; count++) {
-        if (!e->buffers[count])
-            e->buffers[count] = tri_buf_receive(TRI_RECEIVE_ROOM);
-        if (!e->buffers[count])
-            break;
-        pieces[count] = (struct iovec){ tri_buf_room(e->buffers[count]), TRI_RECEIVE_ROOM };
-    }
-    return count;
-}
-
-static void take_bytes(struct epoll *e, struct tri_op *op, size_t bytes)
-{
-    for (int i = 0; bytes; i++) {
-        size_t length = bytes < TRI_RECEIVE_ROOM ? bytes : TRI_RECEIVE_ROOM;
-        tr_buf *buf = tri_receive_trim(e->buffers[i], length);
-        if (buf == e->buffers[i])
-            e->buffers[i] = NULL;
-        bytes -= length;
-        tri_op_received(op, buf);
-    }
-    for (int i = 0, to = 0; i < PIECES; i++) { /* the first places stay filled */
-        tr_buf *buf = e->buffers[i];
-        e->buffers[i] = NULL;
-        if (buf)
-            e->buffers[to++] = buf;
-    }
-}
-
-/* How many buffers to offer: one, until a stream has filled one, then as many as it may take. */
-static int wanted_buffers(const struct tri_endpoint *endpoint)
-{
-    int32_t limit = endpoint->read.result;
-    if (!(endpoint->ready & BULKY))
-        return 1;
-    return limit == 0 || limit >= PIECES * TRI_RECEIVE_ROOM ? PIECES : limit / TRI_RECEIVE_ROOM + 1;
-}
-
 static void receive(struct epoll *e, struct tri_endpoint *endpoint)
 {
-    struct iovec pieces[PIECES];
+    tri_piece pieces[TRI_RECEIVE_PIECES];
     struct tri_op *op = &endpoint->read;
     int32_t limit = op->result;
-    int count = fill_buffers(e, wanted_buffers(endpoint), pieces);
+    uint32_t count = tri_receive_fill(&e->receive, endpoint->ready & BULKY, limit, pieces);
     if (count == 0) { /* no memory: later */
         e->starved = true;
         list(e, endpoint);
         return;
     }
-    struct msghdr header = { .msg_iov = pieces, .msg_iovlen = (size_t)count };
+    struct msghdr header = { .msg_iov = pieces, .msg_iovlen = count };
     ssize_t got = count == 1 ? recv(endpoint->fd, pieces->iov_base, pieces->iov_len, 0)
                              : recvmsg(endpoint->fd, &header, 0);
     if (got > 0) {
-        bool filled = (size_t)got == (size_t)count * TRI_RECEIVE_ROOM;
+        bool filled = (size_t)got == count * (size_t)TRI_RECEIVE_ROOM;
         endpoint->ready = (uint8_t)((endpoint->ready & ~BULKY) | ((size_t)got >= TRI_RECEIVE_ROOM ? BULKY : 0));
         /* A short read has emptied the socket; what comes later is a new edge. The end of the stream is none. */
         if (!filled && !(endpoint->ready & HUNG_UP))
             endpoint->ready &= (uint8_t)~READABLE;
-        take_bytes(e, op, (size_t)got);
+        tri_receive_take(&e->receive, op, (size_t)got);
         if (limit)
             tri_op_complete(op, (int32_t)got);
         else if (endpoint->ready & READABLE)
@@ -209,16 +167,16 @@ static size_t left_of(const struct msghdr *header)
 
 static int32_t sent_so_far(const struct tri_send *send)
 {
-    return (int32_t)(send->bytes - left_of(&send->header));
+    return (int32_t)(send->bytes - left_of(&send->state.header));
 }
 
 static void send_some(struct tri_endpoint *endpoint)
 {
     struct tri_send *send = (struct tri_send *)endpoint->write;
     for (;;) {
-        const struct iovec *piece = send->header.msg_iov;
-        ssize_t sent = send->header.msg_iovlen == 1 ? sendto(endpoint->fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL, NULL, 0)
-                                                    : sendmsg(endpoint->fd, &send->header, MSG_NOSIGNAL);
+        const struct iovec *piece = send->state.header.msg_iov;
+        ssize_t sent = send->state.header.msg_iovlen == 1 ? sendto(endpoint->fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL, NULL, 0)
+                                                    : sendmsg(endpoint->fd, &send->state.header, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && errno == EAGAIN) {
@@ -229,8 +187,8 @@ static void send_some(struct tri_endpoint *endpoint)
             tri_op_complete(endpoint->write, tri_error_from_errno(errno));
             return;
         }
-        advance(&send->header, (size_t)sent);
-        if (send->header.msg_iovlen == 0) {
+        advance(&send->state.header, (size_t)sent);
+        if (send->state.header.msg_iovlen == 0) {
             tri_op_complete(endpoint->write, (int32_t)send->bytes);
             return;
         }
@@ -292,7 +250,7 @@ static void submit(struct tri_io_port *port, struct tri_endpoint *endpoint, stru
         return;
     case TRI_OP_SEND: {
         struct tri_send *send = (struct tri_send *)op;
-        send->header = (struct msghdr){ .msg_iov = send->pieces, .msg_iovlen = send->count };
+        send->state.header = (struct msghdr){ .msg_iov = send->pieces, .msg_iovlen = send->count };
         write_some(endpoint);
         return;
     }
@@ -389,8 +347,7 @@ static void close_port(struct tri_port *port)
 {
     struct epoll *e = (struct epoll *)port;
     tri_assert(e->io.in_flight == 0 && e->io.attached == 0);
-    for (int i = 0; i < PIECES; i++)
-        tr_buf_unref(e->buffers[i]);
+    tri_receive_free(&e->receive);
     close(e->wake_fd);
     close(e->fd);
     tri_memory_put(e);

@@ -22,8 +22,6 @@
 #include "io/socket.h"
 #include "mailbox/buf.h"
 
-#include <sys/uio.h>
-
 enum tri_op_kind { TRI_OP_RECEIVE, TRI_OP_ACCEPT, TRI_OP_SEND, TRI_OP_CONNECT };
 enum tri_op_state { TRI_OP_IDLE, TRI_OP_IN_FLIGHT, TRI_OP_DONE };
 
@@ -64,8 +62,8 @@ struct tri_send {
     uint64_t bytes;
     uint32_t count;
     tri_tag tag;
-    struct msghdr header; /* the port's, as is what becomes of the pieces */
-    struct iovec pieces[];
+    struct tri_send_state state; /* the port's, as is what becomes of the pieces */
+    tri_piece pieces[];
 };
 
 /* CONNECT. */
@@ -83,7 +81,10 @@ struct tri_endpoint {
     uint8_t ready;      /* the port's */
     uint8_t listed;     /* the port's */
     uint16_t spare;     /* the transport's */
-    struct tri_endpoint *next; /* the port's */
+    union {
+        struct tri_endpoint *next; /* the port's */
+        void *record;              /* the same */
+    };
     struct tri_op *write; /* SEND or CONNECT, from submit until the transport has handled its completion */
 };
 

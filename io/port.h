@@ -2,7 +2,7 @@
  * port.h: a completion port, as transports use it.
  *
  * One port per worker; a descriptor belongs to one port from attach to detach, and only the port's worker calls any of
- * these functions (but for wake, see sched/port.h). Backends: uring.c, epoll.c.
+ * these functions (but for wake, see sched/port.h). Backends: uring.c, epoll.c, iocp.c.
  */
 #ifndef TRI_PORT_H
 #define TRI_PORT_H
@@ -69,5 +69,6 @@ tr_buf *tri_receive_trim(tr_buf *from, size_t length);
 int tri_uring_open(struct tri_worker *worker, void *arg, struct tri_port **port);
 int tri_uring_check(void);
 int tri_epoll_open(struct tri_worker *worker, void *arg, struct tri_port **port);
+int tri_iocp_open(struct tri_worker *worker, void *arg, struct tri_port **port);
 
 #endif

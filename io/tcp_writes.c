@@ -76,7 +76,7 @@ static uint32_t gather(const struct tri_tcp *me, struct tri_send *send)
             if (length > INT32_MAX / 2)
                 length = INT32_MAX / 2;
             if (send) {
-                send->pieces[count] = (struct iovec){ (void *)(piece->bytes + skip), length };
+                send->pieces[count] = tri_piece_of(piece->bytes + skip, length);
                 send->bytes += length;
             }
             count++;

@@ -149,8 +149,8 @@ static void note_send(struct uring *u, struct tri_endpoint *endpoint, struct tri
         io_uring_prep_send(entry, endpoint->fd, send->pieces[0].iov_base, send->pieces[0].iov_len,
             MSG_NOSIGNAL | MSG_WAITALL);
     } else {
-        send->header = (struct msghdr){ .msg_iov = send->pieces, .msg_iovlen = send->count };
-        io_uring_prep_sendmsg(entry, endpoint->fd, &send->header, MSG_NOSIGNAL | MSG_WAITALL);
+        send->state.header = (struct msghdr){ .msg_iov = send->pieces, .msg_iovlen = send->count };
+        io_uring_prep_sendmsg(entry, endpoint->fd, &send->state.header, MSG_NOSIGNAL | MSG_WAITALL);
     }
     io_uring_sqe_set_data64(entry, user_data(&send->op, TAG_OPERATION));
 }

@@ -75,5 +75,5 @@ set(troupe_platform_definitions
   _WIN32_WINNT=0x0A00 WIN32_LEAN_AND_MEAN
   __USE_MINGW_ANSI_STDIO=1 _POSIX_C_SOURCE=200809L # printf as C11 has it, and gmtime_r
   CORK_CONFIG_SKIP_AUTODETECT=1 CORK_API=CORK_LOCAL)
-set(troupe_platform_libraries synchronization)
-set(TROUPE_PRIVATE_LIBRARIES " -lsynchronization") # for pkg-config
+set(troupe_platform_libraries ws2_32 iphlpapi synchronization)
+set(TROUPE_PRIVATE_LIBRARIES " -lws2_32 -liphlpapi -lsynchronization") # for pkg-config

@@ -1,0 +1,56 @@
+/*
+ * Windows calls the handler on a thread of its own. When it returns from the closing of the console, from logging off or
+ * from shutting down, the process is ended; so for these it waits until the system of actors has ended.
+ */
+#include "io/signals.h"
+
+#include "io/net.h"
+#include "mailbox/error.h"
+
+#include <ck_pr.h>
+#include <pthread.h>
+
+static struct {
+    pthread_mutex_t lock; /* held while on_signal is called */
+    pthread_cond_t ended;
+    bool watching;
+    uint32_t count;
+    void (*on_signal)(int count, void *arg);
+    void *arg;
+} watch = { .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER };
+
+static BOOL WINAPI handler(DWORD event)
+{
+    bool last = event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT;
+    pthread_mutex_lock(&watch.lock);
+    bool handled = watch.watching && watch.count < 2;
+    if (handled)
+        watch.on_signal((int)++watch.count, watch.arg);
+    while (last && watch.watching)
+        pthread_cond_wait(&watch.ended, &watch.lock);
+    pthread_mutex_unlock(&watch.lock);
+    return handled;
+}
+
+int tri_signals_watch(void (*on_signal)(int count, void *arg), void *arg)
+{
+    pthread_mutex_lock(&watch.lock);
+    int error = watch.watching ? TR_EBUSY : !SetConsoleCtrlHandler(handler, TRUE) ? TR_EAGAIN : 0;
+    if (!error) {
+        watch.watching = true;
+        watch.count = 0;
+        watch.on_signal = on_signal;
+        watch.arg = arg;
+    }
+    pthread_mutex_unlock(&watch.lock);
+    return error;
+}
+
+void tri_signals_unwatch(void)
+{
+    SetConsoleCtrlHandler(handler, FALSE);
+    pthread_mutex_lock(&watch.lock);
+    watch.watching = false;
+    pthread_cond_broadcast(&watch.ended);
+    pthread_mutex_unlock(&watch.lock);
+}

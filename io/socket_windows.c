@@ -1,0 +1,181 @@
+/*
+ * A socket's handle fits in an int: Windows promises that of all handles, for the sake of 32-bit programs.
+ */
+#include "io/iocp.h"
+#include "io/socket.h"
+
+#include <mstcpip.h>
+#include <pthread.h>
+
+LPFN_ACCEPTEX tri_accept_ex;
+LPFN_CONNECTEX tri_connect_ex;
+bool tri_winsock_skips;
+
+static SOCKET socket_of(tri_fd fd)
+{
+    return (SOCKET)(unsigned)fd;
+}
+
+static int last_error(void)
+{
+    return tri_winsock_error((DWORD)WSAGetLastError());
+}
+
+static int result_of(int answer)
+{
+    return answer ? last_error() : 0;
+}
+
+static int set(tri_fd fd, int level, int name, int value)
+{
+    return result_of(setsockopt(socket_of(fd), level, name, (const char *)&value, sizeof value));
+}
+
+/* ---- Winsock ----------------------------------------------------------------------------------------------------- */
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int start_error;
+
+static int extension(SOCKET socket, GUID guid, void *function, DWORD size)
+{
+    DWORD bytes;
+    return result_of(WSAIoctl(socket, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof guid, function, size, &bytes, NULL,
+        NULL));
+}
+
+/* Only the handles of the system itself keep the promise that no packet comes after a success. */
+static bool skips(SOCKET socket)
+{
+    WSAPROTOCOL_INFOW info;
+    int length = sizeof info;
+    return getsockopt(socket, SOL_SOCKET, SO_PROTOCOL_INFOW, (char *)&info, &length) == 0 &&
+        info.dwServiceFlags1 & XP1_IFS_HANDLES &&
+        SetFileCompletionNotificationModes((HANDLE)socket, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS);
+}
+
+static void start_winsock(void)
+{
+    WSADATA data;
+    start_error = tri_winsock_error((DWORD)WSAStartup(MAKEWORD(2, 2), &data));
+    if (start_error)
+        return;
+    SOCKET socket = WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+    start_error = socket == INVALID_SOCKET ? last_error() : 0;
+    if (!start_error)
+        start_error = extension(socket, (GUID)WSAID_ACCEPTEX, &tri_accept_ex, sizeof tri_accept_ex);
+    if (!start_error)
+        start_error = extension(socket, (GUID)WSAID_CONNECTEX, &tri_connect_ex, sizeof tri_connect_ex);
+    tri_winsock_skips = !start_error && skips(socket);
+    if (socket != INVALID_SOCKET)
+        closesocket(socket);
+}
+
+int tri_winsock_start(void)
+{
+    pthread_once(&once, start_winsock);
+    return start_error;
+}
+
+/* ---- sockets ----------------------------------------------------------------------------------------------------- */
+
+tri_fd tri_socket_tcp(const tr_address *address)
+{
+    int family = address->family == TR_IPV6 ? AF_INET6 : AF_INET;
+    SOCKET socket = WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+    return socket == INVALID_SOCKET ? last_error() : (tri_fd)socket;
+}
+
+int tri_socket_bind(tri_fd fd, const tr_address *address)
+{
+    struct sockaddr_storage storage;
+    socklen_t length = tri_address_to_system(address, &storage);
+    int error = result_of(bind(socket_of(fd), (struct sockaddr *)&storage, length));
+    return error == TR_EACCES ? TR_EADDRINUSE : error; /* somebody has it for himself */
+}
+
+/* SO_REUSEADDR is not set: here it would let another program take the address over. */
+tri_fd tri_socket_listen(const tr_address *address, int backlog, bool reuse_port)
+{
+    tri_fd fd = reuse_port ? TR_ENOTSUP : tri_socket_tcp(address);
+    if (fd < 0)
+        return fd;
+    int error = address->family == TR_IPV6 ? set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) : 0;
+    if (!error)
+        error = tri_socket_bind(fd, address);
+    if (!error)
+        error = result_of(listen(socket_of(fd), backlog));
+    if (!error)
+        return fd;
+    tri_socket_close(fd);
+    return error;
+}
+
+tr_address tri_socket_local(tri_fd fd)
+{
+    struct sockaddr_storage storage = { 0 };
+    socklen_t length = sizeof storage;
+    getsockname(socket_of(fd), (struct sockaddr *)&storage, &length); /* on failure the family stays 0 */
+    return tri_address_from_system(&storage);
+}
+
+tr_address tri_socket_remote(tri_fd fd)
+{
+    struct sockaddr_storage storage = { 0 };
+    socklen_t length = sizeof storage;
+    getpeername(socket_of(fd), (struct sockaddr *)&storage, &length);
+    return tri_address_from_system(&storage);
+}
+
+int tri_socket_nodelay(tri_fd fd, bool on)
+{
+    return set(fd, IPPROTO_TCP, TCP_NODELAY, on);
+}
+
+int tri_socket_keepalive(tri_fd fd, int64_t after_ns)
+{
+    int64_t ms = (after_ns + 999999) / 1000000;
+    DWORD bytes;
+    struct tcp_keepalive values = {
+        .onoff = after_ns > 0, .keepalivetime = ms > INT32_MAX ? INT32_MAX : (ULONG)ms, .keepaliveinterval = 1000
+    };
+    return result_of(WSAIoctl(socket_of(fd), SIO_KEEPALIVE_VALS, &values, sizeof values, NULL, 0, &bytes, NULL, NULL));
+}
+
+int tri_socket_buffers(tri_fd fd, int send_bytes, int receive_bytes)
+{
+    int error = send_bytes ? set(fd, SOL_SOCKET, SO_SNDBUF, send_bytes) : 0;
+    return !error && receive_bytes ? set(fd, SOL_SOCKET, SO_RCVBUF, receive_bytes) : error;
+}
+
+int tri_socket_shutdown(tri_fd fd)
+{
+    return result_of(shutdown(socket_of(fd), SD_SEND));
+}
+
+void tri_socket_reset_on_close(tri_fd fd)
+{
+    struct linger linger = { .l_onoff = 1, .l_linger = 0 };
+    setsockopt(socket_of(fd), SOL_SOCKET, SO_LINGER, (const char *)&linger, sizeof linger); /* else the close ends it */
+}
+
+int tri_socket_adopt(tri_fd fd)
+{
+    struct sockaddr_storage storage;
+    int length = sizeof storage, type = 0, type_length = sizeof type;
+    DWORD flags;
+
+    if (!GetHandleInformation((HANDLE)socket_of(fd), &flags))
+        return TR_EBADF;
+    if (getsockopt(socket_of(fd), SOL_SOCKET, SO_TYPE, (char *)&type, &type_length))
+        return last_error();
+    if (type != SOCK_STREAM || getpeername(socket_of(fd), (struct sockaddr *)&storage, &length))
+        return TR_EINVAL;
+    return SetHandleInformation((HANDLE)socket_of(fd), HANDLE_FLAG_INHERIT, 0) ? 0 : tri_winsock_error(GetLastError());
+}
+
+/* Or of whatever else a program wanted to be adopted. */
+void tri_socket_close(tri_fd fd)
+{
+    if (closesocket(socket_of(fd)) && WSAGetLastError() == WSAENOTSOCK)
+        CloseHandle((HANDLE)socket_of(fd));
+}
