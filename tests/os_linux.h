@@ -4,12 +4,18 @@
 
 #include <criterion/criterion.h>
 #include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+static inline bool is_wine(void)
+{
+    return false;
+}
 
 static inline void set_environment(const char *name, const char *value)
 {

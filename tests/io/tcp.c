@@ -112,9 +112,11 @@ Test(tcp, abort_drops_what_is_queued_and_resets)
     cr_assert_not(tr_body(tr_tcp_writable, m)->writable);
     act(ABORT, c);
     expect_closed(c, 0);
-    for (ssize_t n; (n = recv(peer, big, sizeof big, 0)) != -1;)
-        cr_assert_gt(n, 0, "an orderly end");
-    cr_assert_eq(errno, ECONNRESET);
+    ssize_t n;
+    do
+        n = recv(peer, big, sizeof big, 0);
+    while (n > 0);
+    peer_was_reset(n);
     close(peer);
     close_system();
 }
@@ -125,6 +127,7 @@ Test(tcp, a_reset_by_the_peer_closes_with_that_reason)
     int peer;
     open_system(1);
     tr_ref c = connected_pair(&peer, NULL);
+    let_it_wait(c);
     peer_reset(peer);
     expect_closed(c, TR_ECONNRESET);
     close_system();
@@ -675,7 +678,7 @@ Test(tcp, an_adopted_descriptor_is_a_connection)
 
 Test(tcp, what_is_no_connected_stream_is_not_adopted_and_is_closed)
 {
-    int pipes[2], socket_fd = socket(AF_INET, SOCK_STREAM, 0);
+    int pipes[2] = { -1, -1 }, socket_fd = socket(AF_INET, SOCK_STREAM, 0);
     cr_assert_eq(pipe(pipes), 0);
     open_system(1);
     cr_assert_eq(act(ADOPT, TR_NOBODY, .a = (uint32_t)pipes[0], .tcp = &(tr_tcp_options){ .address = NULL }), TR_ENOTSOCK);

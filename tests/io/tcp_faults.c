@@ -399,7 +399,7 @@ static int check_data(tr_self *self, struct client *me, const tr_buf *buf)
     size_t size = tr_buf_read(buf, 0, got, sizeof got);
     for (size_t i = 0; i < size; i++)
         if (got[i] != pattern(me->got + (uint32_t)i))
-            tri_panic("byte %zu is wrong", me->got + i);
+            tri_panic("byte %u is wrong", me->got + (uint32_t)i);
     me->got += (uint32_t)size;
     if (me->got > me->at)
         tri_panic("more came back than was sent");

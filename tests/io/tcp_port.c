@@ -46,9 +46,10 @@ static void shorten(struct tri_send *send)
         return;
     shortened++;
     for (send->count = 0; left; send->count++) {
-        struct iovec *piece = &send->pieces[send->count];
-        piece->iov_len = piece->iov_len < left ? piece->iov_len : left;
-        left -= piece->iov_len;
+        tri_piece *piece = &send->pieces[send->count];
+        size_t length = tri_piece_length(piece) < left ? tri_piece_length(piece) : left;
+        *piece = tri_piece_of(tri_piece_bytes(piece), length);
+        left -= length;
     }
     send->bytes = keep;
 }
@@ -109,18 +110,21 @@ static int wrap(tri_port_open *open, struct tri_worker *worker, void *arg, struc
     return 0;
 }
 
-static int open_uring(struct tri_worker *worker, void *arg, struct tri_port **port)
-{
-    return wrap(tri_uring_open, worker, arg, port);
-}
+#define WRAPPED(name)                                                                                             \
+    static int open_##name(struct tri_worker *worker, void *arg, struct tri_port **port)                              \
+    {                                                                                                                 \
+        return wrap(tri_##name##_open, worker, arg, port);                                                            \
+    }
 
-static int open_epoll(struct tri_worker *worker, void *arg, struct tri_port **port)
-{
-    return wrap(tri_epoll_open, worker, arg, port);
-}
-
+#ifdef _WIN32
+WRAPPED(iocp)
+const struct tri_backend tri_backends[] = { { "iocp", NULL, open_iocp } };
+#else
+WRAPPED(uring)
+WRAPPED(epoll)
 const struct tri_backend tri_backends[] = { { "uring", tri_uring_check, open_uring }, { "epoll", NULL, open_epoll } };
-const unsigned tri_backend_count = 2;
+#endif
+const unsigned tri_backend_count = sizeof tri_backends / sizeof tri_backends[0];
 
 static void open_scripted(struct script what)
 {

@@ -1,0 +1,146 @@
+/* What running systems make of Linux: signals, and an io_uring that is refused. */
+#include "tests/io/tcp_support.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/* ---- signals ----------------------------------------------------------------------------------------------------- */
+
+/* A root that says when it runs, and then does as `how` says when it is asked to end. */
+static int tells[2];
+
+static int root_start(tr_self *self, void *state, const void *arg)
+{
+    (void)self;
+    (void)state;
+    (void)arg;
+    return write(tells[1], "!", 1) == 1 ? TR_CONTINUE : TR_EIO;
+}
+
+static const tr_actor telling_root = { TR_SPEC, .name = "root", .start = root_start, .receive = quiet_receive };
+
+static void busy_stop(tr_self *self, void *state, int reason)
+{
+    (void)self;
+    (void)state;
+    (void)reason;
+    if (write(tells[1], "?", 1) == 1)
+        for (;;)
+            poll(NULL, 0, 1000);
+}
+
+static const tr_actor busy_root = { TR_SPEC,
+    .name = "root", .start = root_start, .receive = quiet_receive, .stop = busy_stop };
+
+static void await(char expected)
+{
+    char byte;
+    cr_assert_eq(read(tells[0], &byte, 1), 1);
+    cr_assert_eq(byte, expected);
+}
+
+/* A process that runs a system with these options and exits with 100 less what tr_run answers. */
+static pid_t start_process(const tr_options *options)
+{
+    cr_assert_eq(pipe(tells), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        close(tells[0]);
+        capture_log(TR_LOG_ERROR);
+        alarm(60);
+        _exit(tr_run(options) ? 1 : 0);
+    }
+    close(tells[1]);
+    await('!');
+    return child;
+}
+
+static int end_of(pid_t child)
+{
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    close(tells[0]);
+    return status;
+}
+
+Test(run_linux, the_first_signal_asks)
+{
+    static const int numbers[] = { SIGINT, SIGTERM };
+    for (int i = 0; i < 2; i++) {
+        pid_t child = start_process(&(tr_options){ .actor = &telling_root, .workers = 2, .signals = true });
+        kill(child, numbers[i]);
+        int status = end_of(child);
+        cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%x", (unsigned)status);
+    }
+}
+
+Test(run_linux, the_second_insists)
+{
+    pid_t child = start_process(&(tr_options){ .actor = &busy_root, .workers = 2, .signals = true });
+    kill(child, SIGTERM);
+    await('?'); /* it was asked, and is stuck; there are 30 s left */
+    kill(child, SIGTERM);
+    int status = end_of(child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1, "%x", (unsigned)status);
+}
+
+Test(run_linux, without_the_option_signals_do_what_they_do)
+{
+    pid_t child = start_process(&(tr_options){ .actor = &telling_root, .workers = 2 });
+    kill(child, SIGTERM);
+    int status = end_of(child);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM, "%x", (unsigned)status);
+}
+
+/* ---- ports ------------------------------------------------------------------------------------------------------- */
+
+/* From now on io_uring_setup fails with this error in this process. */
+static void refuse_uring(int error)
+{
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof rules / sizeof rules[0], rules };
+    cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+static void talk(void)
+{
+    int peer;
+    open_system(2);
+    tr_ref c = connected_pair(&peer, NULL);
+    peer_send(peer, "hello", 5);
+    expect_data(c, "hello");
+    close(peer);
+    expect(tr_tcp_eof);
+    expect_closed(c, 0);
+    close_system();
+}
+
+Test(run_linux, where_uring_is_refused_epoll_serves)
+{
+    refuse_uring(EPERM);
+    unsetenv("TROUPE_PORT");
+    capture_log(TR_LOG_INFO);
+    cr_assert_str_eq(tr_default_port(), "epoll");
+    talk();
+    expect_logged("port epoll");
+    cr_assert_eq(tr_run(&(tr_options){ .actor = &quiet_root, .port = "uring" }), TR_ENOTSUP);
+    expect_logged("port uring does not work here");
+}
+
+Test(run_linux, the_same_where_the_kernel_has_none)
+{
+    refuse_uring(ENOSYS);
+    unsetenv("TROUPE_PORT");
+    cr_assert_str_eq(tr_default_port(), "epoll");
+    talk();
+}
