@@ -20,8 +20,10 @@ typedef struct tr_options {
 
     unsigned workers; /* threads that run actors, up to 1000; 0: as many as cores the process may use */
     bool pin;         /* each on a core of its own */
-    const char *port; /* "uring" or "epoll"; NULL: TROUPE_PORT from the environment, else the first of the two that works */
-    bool signals;     /* SIGINT and SIGTERM end the system: the first asks, the second insists, the third kills the process */
+    const char *port; /* "uring" or "epoll", on Windows "iocp"; NULL: TROUPE_PORT from the environment, else the first that
+                       * works */
+    bool signals;     /* SIGINT and SIGTERM (Windows: Ctrl-C, Ctrl-Break, the end of the console or the session) end the
+                       * system: the first asks, the second insists, the third kills the process */
     unsigned blocking_threads; /* most threads of tr_block; 0: 4 more than cores, at least 8 */
     int64_t watchdog_ns; /* a handler that runs longer is named in the log; 0: 100 ms, TR_FOREVER: never */
     int64_t shutdown_ns; /* time for everything to end; what is left after that is killed, and named; 0: 30 s */
@@ -44,7 +46,7 @@ int tr_run(const tr_options *options);
 int tr_open(tr_system *system, const tr_options *options);
 int tr_close(tr_system *system);
 
-/* The port that tr_run would use by itself here: "uring" or "epoll". Any thread. */
+/* The port that tr_run would use by itself here: "uring", "epoll" or "iocp". Any thread. */
 const char *tr_default_port(void);
 
 #endif
