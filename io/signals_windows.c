@@ -2,9 +2,9 @@
  * Windows calls the handler on a thread of its own. When it returns from the closing of the console, from logging off or
  * from shutting down, the process is ended; so for these it waits until the system of actors has ended.
  */
-#include "io/signals.h"
+#include "io/signals_windows.h"
 
-#include "io/net.h"
+#include "io/signals.h"
 #include "mailbox/error.h"
 
 #include <ck_pr.h>
@@ -19,7 +19,7 @@ static struct {
     void *arg;
 } watch = { .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER };
 
-static BOOL WINAPI handler(DWORD event)
+BOOL WINAPI tri_console_event(DWORD event)
 {
     bool last = event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT;
     pthread_mutex_lock(&watch.lock);
@@ -35,7 +35,7 @@ static BOOL WINAPI handler(DWORD event)
 int tri_signals_watch(void (*on_signal)(int count, void *arg), void *arg)
 {
     pthread_mutex_lock(&watch.lock);
-    int error = watch.watching ? TR_EBUSY : !SetConsoleCtrlHandler(handler, TRUE) ? TR_EAGAIN : 0;
+    int error = watch.watching ? TR_EBUSY : !SetConsoleCtrlHandler(tri_console_event, TRUE) ? TR_EAGAIN : 0;
     if (!error) {
         watch.watching = true;
         watch.count = 0;
@@ -48,7 +48,7 @@ int tri_signals_watch(void (*on_signal)(int count, void *arg), void *arg)
 
 void tri_signals_unwatch(void)
 {
-    SetConsoleCtrlHandler(handler, FALSE);
+    SetConsoleCtrlHandler(tri_console_event, FALSE);
     pthread_mutex_lock(&watch.lock);
     watch.watching = false;
     pthread_cond_broadcast(&watch.ended);
