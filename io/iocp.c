@@ -51,6 +51,7 @@ struct record {
     struct record *next; /* in the list of those that have to be started again */
     bool listed;
     bool bulky;        /* the last receive filled a buffer */
+    bool sending;      /* a SEND is in flight: the endpoint's pointer to it may outlive it, when its transport has ended */
     int accept_error;  /* why accepting ends; 0: it goes on */
     unsigned accepts;  /* AcceptEx outstanding */
     unsigned accept_failures; /* in a row */
@@ -65,6 +66,7 @@ struct iocp {
     uint32_t woken; /* a packet to wake it is on its way */
     bool starved;
     unsigned accepts_max;
+    bool delivered; /* something, since the poll began */
     struct record *first, **last;
 };
 
@@ -127,6 +129,21 @@ static void starve(struct iocp *p, struct record *r)
     list(p, r);
 }
 
+/* ---- completing -------------------------------------------------------------------------------------------------- */
+
+/* If the transport has ended, the endpoint and its record may be gone after this. */
+static void complete(struct iocp *p, struct tri_op *op, int32_t result)
+{
+    p->delivered = true;
+    tri_op_complete(op, result);
+}
+
+static void complete_send(struct iocp *p, struct tri_endpoint *endpoint, int32_t result)
+{
+    record_of(endpoint)->sending = false;
+    complete(p, endpoint->write, result);
+}
+
 /* ---- calls ------------------------------------------------------------------------------------------------------- */
 
 static OVERLAPPED *start(struct packet *packet)
@@ -152,15 +169,16 @@ static void received(struct iocp *p, struct tri_endpoint *endpoint, int error, s
     if (error == TR_ENOBUFS && !canceled) {
         starve(p, r);
     } else if (error || bytes == 0) {
-        tri_op_complete(op, error && canceled ? TR_ECANCELED : error);
+        complete(p, op, error && canceled ? TR_ECANCELED : error);
     } else {
         int32_t limit = op->result;
         r->bulky = bytes >= TRI_RECEIVE_ROOM;
+        p->delivered = true;
         tri_receive_take(&r->receive, op, bytes);
         if (limit)
-            tri_op_complete(op, (int32_t)bytes);
+            complete(p, op, (int32_t)bytes);
         else if (canceled)
-            tri_op_complete(op, TR_ECANCELED);
+            complete(p, op, TR_ECANCELED);
         else
             list(p, r);
     }
@@ -185,7 +203,7 @@ static void receive(struct iocp *p, struct tri_endpoint *endpoint)
 /* ---- accepting --------------------------------------------------------------------------------------------------- */
 
 /* Accepting ends when the last AcceptEx is home. */
-static void end_accepting(struct record *r, int error)
+static void end_accepting(struct iocp *p, struct record *r, int error)
 {
     if (!r->accept_error) {
         r->accept_error = error;
@@ -193,7 +211,7 @@ static void end_accepting(struct record *r, int error)
             CancelIoEx(handle_of(r->endpoint), NULL);
     }
     if (r->accepts == 0)
-        tri_op_complete(&r->endpoint->read, r->accept_error);
+        complete(p, &r->endpoint->read, r->accept_error);
 }
 
 /* An AcceptEx has ended. What goes wrong with it once it has begun is of the one connection, which may be gone already,
@@ -208,12 +226,14 @@ static void accepted(struct iocp *p, struct accepting *a, int error)
         error = setsockopt(socket, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&listener, sizeof listener)
             ? tri_winsock_error((DWORD)WSAGetLastError()) : 0;
     r->accept_failures = error ? r->accept_failures + 1 : 0;
-    if (!error)
+    if (!error) {
+        p->delivered = true;
         tri_op_accepted(&r->endpoint->read, (tri_fd)socket);
-    else
+    } else {
         closesocket(socket);
+    }
     if (r->accept_error || r->accept_failures == FAILURES_MAX)
-        end_accepting(r, error);
+        end_accepting(p, r, error);
     else
         list(p, r);
 }
@@ -250,7 +270,7 @@ static void accept_some(struct iocp *p, struct record *r)
         struct accepting *a = &r->accepting[i];
         int error = a->packet.out ? 0 : accept_one(p, r, a);
         if (error && r->accepts == 0)
-            end_accepting(r, error);
+            end_accepting(p, r, error);
         if (error)
             return;
     }
@@ -263,7 +283,7 @@ static void start_accepting(struct iocp *p, struct record *r)
     if (!r->accepting) {
         r->accepting = tri_block_get(p->accepts_max * sizeof *r->accepting, &r->accepting_tag);
         if (!r->accepting) {
-            tri_op_complete(&r->endpoint->read, TR_ENOMEM);
+            complete(p, &r->endpoint->read, TR_ENOMEM);
             return;
         }
         for (unsigned i = 0; i < p->accepts_max; i++)
@@ -305,12 +325,12 @@ static void sent(struct iocp *p, struct tri_endpoint *endpoint, int error, size_
     advance(send, bytes);
     size_t left = left_of(send);
     if (left == 0) {
-        tri_op_complete(endpoint->write, (int32_t)send->bytes);
+        complete_send(p, endpoint, (int32_t)send->bytes);
     } else if (endpoint->write->flags & TRI_OP_CANCELED) {
         int32_t so_far = (int32_t)(send->bytes - left);
-        tri_op_complete(endpoint->write, so_far ? so_far : TR_ECANCELED);
+        complete_send(p, endpoint, so_far ? so_far : TR_ECANCELED);
     } else if (error && error != TR_ENOBUFS) {
-        tri_op_complete(endpoint->write, error);
+        complete_send(p, endpoint, error);
     } else if (error) {
         starve(p, record_of(endpoint));
     } else {
@@ -329,11 +349,11 @@ static void send_some(struct iocp *p, struct tri_endpoint *endpoint)
         sent(p, endpoint, tri_winsock_error(error), bytes);
 }
 
-static void connected(struct tri_endpoint *endpoint, int error)
+static void connected(struct iocp *p, struct tri_endpoint *endpoint, int error)
 {
     if (!error && setsockopt(socket_of(endpoint), SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, NULL, 0))
         error = tri_winsock_error((DWORD)WSAGetLastError());
-    tri_op_complete(endpoint->write, error && endpoint->write->flags & TRI_OP_CANCELED ? TR_ECANCELED : error);
+    complete(p, endpoint->write, error && endpoint->write->flags & TRI_OP_CANCELED ? TR_ECANCELED : error);
 }
 
 /* ConnectEx wants a socket that is bound. */
@@ -347,20 +367,20 @@ static DWORD bind_any(struct tri_endpoint *endpoint, int family)
     return error == WSAEINVAL ? 0 : error; /* it is */
 }
 
-static void connect_now(struct tri_endpoint *endpoint)
+static void connect_now(struct iocp *p, struct tri_endpoint *endpoint)
 {
     struct tri_connect *op = (struct tri_connect *)endpoint->write;
     struct record *r = record_of(endpoint);
     DWORD bytes = 0, error = bind_any(endpoint, op->address.ss_family);
     if (error) {
-        connected(endpoint, tri_winsock_error(error));
+        connected(p, endpoint, tri_winsock_error(error));
         return;
     }
     if (!tri_connect_ex(socket_of(endpoint), (struct sockaddr *)&op->address, op->length, NULL, 0, &bytes,
             start(&r->write)))
         error = (DWORD)WSAGetLastError();
     if (!will_come(&r->write, error))
-        connected(endpoint, tri_winsock_error(error));
+        connected(p, endpoint, tri_winsock_error(error));
 }
 
 /* ---- the port ---------------------------------------------------------------------------------------------------- */
@@ -411,25 +431,26 @@ static void submit(struct tri_io_port *port, struct tri_endpoint *endpoint, stru
     case TRI_OP_ACCEPT: start_accepting(p, record_of(endpoint)); return;
     case TRI_OP_SEND:
         ((struct tri_send *)op)->state.first = 0;
+        record_of(endpoint)->sending = true;
         send_some(p, endpoint);
         return;
-    case TRI_OP_CONNECT: connect_now(endpoint); return;
+    case TRI_OP_CONNECT: connect_now(p, endpoint); return;
     }
 }
 
 static void cancel(struct tri_io_port *port, struct tri_endpoint *endpoint, struct tri_op *op)
 {
+    struct iocp *p = iocp_of(port);
     struct record *r = record_of(endpoint);
     struct packet *packet = op == &endpoint->read ? &r->read : &r->write;
-    (void)port;
     if (op->kind == TRI_OP_ACCEPT)
-        end_accepting(r, TR_ECANCELED);
+        end_accepting(p, r, TR_ECANCELED);
     else if (packet->out)
         CancelIoEx(handle_of(endpoint), &packet->overlapped); /* if it is not found its packet is on its way */
     else if (op->kind == TRI_OP_SEND)
-        sent(iocp_of(port), endpoint, TR_ECANCELED, 0);
+        sent(p, endpoint, TR_ECANCELED, 0);
     else
-        tri_op_complete(op, TR_ECANCELED);
+        complete(p, op, TR_ECANCELED);
 }
 
 static void handle_packet(struct iocp *p, OVERLAPPED *overlapped)
@@ -452,33 +473,31 @@ static void handle_packet(struct iocp *p, OVERLAPPED *overlapped)
         if (endpoint->write->kind == TRI_OP_SEND)
             sent(p, endpoint, error, bytes);
         else
-            connected(endpoint, error);
+            connected(p, endpoint, error);
         return;
     }
 }
 
-/* Starts what goes on; true if it has completed at once, and somebody has a message to handle. */
-static bool start_again(struct iocp *p, struct record *r)
+/* Starts what goes on. That is of a transport that has not ended: of another, nothing is in flight but what the system has,
+ * see cancel. So no endpoint goes away here. */
+static void start_again(struct iocp *p, struct record *r)
 {
     struct tri_endpoint *endpoint = r->endpoint;
     if (endpoint->read.state == TRI_OP_IN_FLIGHT && endpoint->read.kind == TRI_OP_ACCEPT)
         accept_some(p, r);
     else if (endpoint->read.state == TRI_OP_IN_FLIGHT && !r->read.out)
         receive(p, endpoint);
-    if (endpoint->write && endpoint->write->state == TRI_OP_IN_FLIGHT && !r->write.out)
+    if (r->sending && !r->write.out)
         send_some(p, endpoint);
-    return (endpoint->read.flags | (endpoint->write ? endpoint->write->flags : 0)) & TRI_OP_QUEUED;
 }
 
-static bool start_all_again(struct iocp *p)
+static void start_all_again(struct iocp *p)
 {
-    bool completed = false;
     for (struct record *r = take_list(p), *next; r; r = next) {
         next = r->next;
         r->listed = false;
-        completed |= start_again(p, r);
+        start_again(p, r);
     }
-    return completed;
 }
 
 /* In milliseconds, rounded up. */
@@ -501,8 +520,11 @@ static void poll_packets(struct tri_port *port, int64_t deadline)
     OVERLAPPED_ENTRY packets[PACKETS];
     ULONG count = 0;
     /* Before the wait, as what it brings may be what is waited for. */
-    if (!p->starved && start_all_again(p))
-        deadline = TRI_NO_WAIT;
+    p->delivered = false;
+    if (!p->starved)
+        start_all_again(p);
+    if (p->delivered)
+        deadline = TRI_NO_WAIT; /* somebody has a message to handle */
     deadline = tri_port_limit(&p->io, deadline);
     if (!GetQueuedCompletionStatusEx(p->handle, packets, PACKETS, &count, time_until(p, deadline), FALSE))
         count = 0;
