@@ -50,12 +50,14 @@ struct record {
     struct tri_endpoint *endpoint;
     struct record *next; /* in the list of those that have to be started again */
     bool listed;
+    bool skips;        /* what succeeds at once sends no packet */
     bool bulky;        /* the last receive filled a buffer */
     bool sending;      /* a SEND is in flight: the endpoint's pointer to it may outlive it, when its transport has ended */
     int accept_error;  /* why accepting ends; 0: it goes on */
     unsigned accepts;  /* AcceptEx outstanding */
     unsigned accept_failures; /* in a row */
     struct accepting *accepting;
+    int family;        /* of what is accepted */
     struct tri_receive receive;
     tri_tag tag, accepting_tag;
 };
@@ -155,7 +157,7 @@ static OVERLAPPED *start(struct packet *packet)
 /* What a call has answered (0, or the error): true if a packet will come. */
 static bool will_come(struct packet *packet, DWORD error)
 {
-    packet->out = error == ERROR_IO_PENDING || (error == 0 && !tri_winsock_skips);
+    packet->out = error == ERROR_IO_PENDING || (error == 0 && !record_of(packet->endpoint)->skips);
     return packet->out;
 }
 
@@ -243,8 +245,7 @@ static int accept_one(struct iocp *p, struct record *r, struct accepting *a)
 {
     enum { ADDRESS = sizeof(struct sockaddr_storage) + 16 };
     DWORD bytes = 0;
-    int family = tri_socket_local(r->endpoint->fd).family == TR_IPV6 ? AF_INET6 : AF_INET;
-    a->socket = WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+    a->socket = WSASocketW(r->family, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
     if (a->socket == INVALID_SOCKET)
         return tri_winsock_error((DWORD)WSAGetLastError());
     BOOL done = tri_accept_ex(socket_of(r->endpoint), a->socket, a->addresses, 0, ADDRESS, ADDRESS, &bytes,
@@ -280,6 +281,7 @@ static void start_accepting(struct iocp *p, struct record *r)
 {
     r->accept_error = 0;
     r->accept_failures = 0;
+    r->family = tri_socket_local(r->endpoint->fd).family == TR_IPV6 ? AF_INET6 : AF_INET;
     if (!r->accepting) {
         r->accepting = tri_block_get(p->accepts_max * sizeof *r->accepting, &r->accepting_tag);
         if (!r->accepting) {
@@ -400,8 +402,8 @@ static int attach(struct tri_io_port *port, struct tri_endpoint *endpoint)
         tri_block_put(r, tag);
         return error;
     }
-    if (tri_winsock_skips)
-        SetFileCompletionNotificationModes(handle_of(endpoint), FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE);
+    r->skips = tri_winsock_skips && SetFileCompletionNotificationModes(handle_of(endpoint),
+        FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE);
     endpoint->record = r;
     port->attached++;
     return 0;
@@ -526,14 +528,17 @@ static void poll_packets(struct tri_port *port, int64_t deadline)
     if (p->delivered)
         deadline = TRI_NO_WAIT; /* somebody has a message to handle */
     deadline = tri_port_limit(&p->io, deadline);
-    if (!GetQueuedCompletionStatusEx(p->handle, packets, PACKETS, &count, time_until(p, deadline), FALSE))
+    if (!GetQueuedCompletionStatusEx(p->handle, packets, PACKETS, &count, time_until(p, deadline), FALSE)) {
+        tri_assert(GetLastError() == WAIT_TIMEOUT);
         count = 0;
+    }
     p->starved = false;
     for (ULONG i = 0; i < count; i++)
-        if (packets[i].lpCompletionKey == KEY_WAKE)
-            ck_pr_store_32(&p->woken, 0); /* pairs with the exchange in wake: whoever comes now posts again */
-        else
-            handle_packet(p, packets[i].lpOverlapped);
+        switch (packets[i].lpCompletionKey) { /* what lpOverlapped means depends on it */
+        case KEY_OPERATION: handle_packet(p, packets[i].lpOverlapped); break;
+        case KEY_WAKE: ck_pr_store_32(&p->woken, 0); break; /* whoever calls wake now posts again */
+        default: tri_panic("port iocp of worker %u: a packet of nobody's", p->io.worker->index);
+        }
     tri_port_feed(&p->io);
 }
 

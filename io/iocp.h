@@ -15,7 +15,7 @@ int tri_winsock_start(void);
 extern LPFN_ACCEPTEX tri_accept_ex;
 extern LPFN_CONNECTEX tri_connect_ex;
 
-/* Whether a socket of this system completes at once without a packet where it can (the provider allows it). */
+/* Whether sockets of this system may complete at once without a packet: all that provide them keep the promise. */
 extern bool tri_winsock_skips;
 
 /* Troupe's value for what WSAGetLastError or GetLastError has answered; 0 for 0. */

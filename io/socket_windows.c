@@ -6,6 +6,7 @@
 
 #include <mstcpip.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 LPFN_ACCEPTEX tri_accept_ex;
 LPFN_CONNECTEX tri_connect_ex;
@@ -43,14 +44,20 @@ static int extension(SOCKET socket, GUID guid, void *function, DWORD size)
         NULL));
 }
 
-/* Only the handles of the system itself keep the promise that no packet comes after a success. */
-static bool skips(SOCKET socket)
+/* Only the handles of the system itself keep the promise that no packet comes after a success. A program can be given
+ * others by what is layered above TCP, for one family and not for the other: so all are looked at. */
+static bool skips(void)
 {
-    WSAPROTOCOL_INFOW info;
-    int length = sizeof info;
-    return getsockopt(socket, SOL_SOCKET, SO_PROTOCOL_INFOW, (char *)&info, &length) == 0 &&
-        info.dwServiceFlags1 & XP1_IFS_HANDLES &&
-        SetFileCompletionNotificationModes((HANDLE)socket, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS);
+    int protocols[] = { IPPROTO_TCP, 0 };
+    DWORD size = 0;
+    WSAEnumProtocolsW(protocols, NULL, &size); /* says the size */
+    WSAPROTOCOL_INFOW *all = malloc(size + 1);
+    int count = all ? WSAEnumProtocolsW(protocols, all, &size) : 0;
+    bool keep = count > 0;
+    for (int i = 0; i < count; i++)
+        keep = keep && all[i].dwServiceFlags1 & XP1_IFS_HANDLES;
+    free(all);
+    return keep;
 }
 
 static void start_winsock(void)
@@ -65,7 +72,7 @@ static void start_winsock(void)
         start_error = extension(socket, (GUID)WSAID_ACCEPTEX, &tri_accept_ex, sizeof tri_accept_ex);
     if (!start_error)
         start_error = extension(socket, (GUID)WSAID_CONNECTEX, &tri_connect_ex, sizeof tri_connect_ex);
-    tri_winsock_skips = !start_error && skips(socket);
+    tri_winsock_skips = !start_error && skips();
     if (socket != INVALID_SOCKET)
         closesocket(socket);
 }
