@@ -100,6 +100,12 @@ int tri_socket_bind(tri_fd fd, const tr_address *address)
     return error == TR_EACCES ? TR_EADDRINUSE : error; /* somebody has it for himself */
 }
 
+/* Windows holds 200 for every larger number, and refuses who comes then, unless it is asked for more in this way. */
+static int backlog_of(int wanted)
+{
+    return wanted > 200 ? -wanted : wanted; /* SOMAXCONN_HINT, which this <winsock2.h> lacks */
+}
+
 /* SO_REUSEADDR is not set: here it would let another program take the address over. */
 tri_fd tri_socket_listen(const tr_address *address, int backlog, bool reuse_port)
 {
@@ -110,7 +116,7 @@ tri_fd tri_socket_listen(const tr_address *address, int backlog, bool reuse_port
     if (!error)
         error = tri_socket_bind(fd, address);
     if (!error)
-        error = result_of(listen(socket_of(fd), backlog));
+        error = result_of(listen(socket_of(fd), backlog_of(backlog)));
     if (!error)
         return fd;
     tri_socket_close(fd);
