@@ -655,6 +655,14 @@ Test(tcp, a_writer_whose_peer_does_not_read_times_out)
 
 /* ---- descriptors of the program's -------------------------------------------------------------------------------- */
 
+/* Asked as a socket: on Windows the number may already be that of something else. */
+static bool is_socket(int fd)
+{
+    int type;
+    socklen_t size = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, (void *)&type, &size) == 0;
+}
+
 Test(tcp, an_adopted_descriptor_is_a_connection)
 {
     int peer;
@@ -670,7 +678,7 @@ Test(tcp, an_adopted_descriptor_is_a_connection)
     act(CLOSE, d.who);
     expect_closed(d.who, 0);
     peer_expect_end(peer);
-    cr_assert(fcntl(mine, F_GETFD) < 0 && errno == EBADF, "the descriptor was not closed");
+    cr_assert_not(is_socket(mine), "the descriptor was not closed");
     close(peer);
     close(listener);
     close_system();
@@ -684,8 +692,8 @@ Test(tcp, what_is_no_connected_stream_is_not_adopted_and_is_closed)
     cr_assert_eq(act(ADOPT, TR_NOBODY, .a = (uint32_t)pipes[0], .tcp = &(tr_tcp_options){ .address = NULL }), TR_ENOTSOCK);
     cr_assert_eq(act(ADOPT, TR_NOBODY, .a = (uint32_t)socket_fd, .tcp = &(tr_tcp_options){ .address = NULL }), TR_EINVAL);
     cr_assert_eq(act(ADOPT, TR_NOBODY, .a = 9999, .tcp = &(tr_tcp_options){ .address = NULL }), TR_EBADF);
-    cr_assert_lt(fcntl(pipes[0], F_GETFD), 0);
-    cr_assert_lt(fcntl(socket_fd, F_GETFD), 0);
+    cr_assert_not(is_socket(socket_fd));
+    cr_assert(pipe_is_broken(pipes[1]), "its reader was not closed");
     close(pipes[1]);
     close_system();
 }

@@ -296,6 +296,13 @@ static inline tr_ref narrow_pair_(const tr_tcp_options *options, int *peer)
 }
 
 #ifndef _WIN32 /* else tests/mingw/posix has them */
+/* Whether the reading end is closed, as its writer sees it. */
+static inline bool pipe_is_broken(int writer)
+{
+    struct pollfd p = { .fd = writer };
+    return poll(&p, 1, 0) == 1 && p.revents & POLLERR;
+}
+
 static inline int open_descriptors(void)
 {
     int count = 0;

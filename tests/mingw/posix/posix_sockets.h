@@ -242,6 +242,13 @@ static inline int posix_pipe(int ends[2])
     return 0;
 }
 
+/* Whether the reading end is closed, as its writer sees it. */
+static inline bool pipe_is_broken(int writer)
+{
+    DWORD written;
+    return !WriteFile((HANDLE)(intptr_t)writer, "x", 1, &written, NULL);
+}
+
 /* ---- what Windows has not ---------------------------------------------------------------------------------------- */
 
 typedef unsigned long rlim_t;
