@@ -334,6 +334,17 @@ static inline struct rlimit leave_descriptors(int count)
 }
 #endif
 
+/* What a listener on one address has open, once it has got round to it: on Windows also sockets for those to come. */
+static inline int listener_descriptors(unsigned workers)
+{
+#ifdef _WIN32
+    return 1 + 2 * (int)workers;
+#else
+    (void)workers;
+    return 1;
+#endif
+}
+
 /* Back to so many: the last are perhaps just being closed. */
 static inline void expect_descriptors(int count)
 {
