@@ -368,7 +368,7 @@ Test(tcp_stress, random_scripts_keep_grammar_order_and_balance)
     play.count = scaled(600, 30000);
     play.seed = tri_random_seed();
     play.pairs = calloc(play.count, sizeof *play.pairs);
-    fprintf(stderr, "seed %lu\n", (unsigned long)play.seed);
+    fprintf(stderr, "seed %llu\n", (unsigned long long)play.seed);
     cr_assert_eq(tr_run(&(tr_options){ .actor = &director_actor, .workers = 3, .seed = play.seed }), 0);
     expect_nothing_left();
     cr_assert_eq(open_descriptors(), before);
