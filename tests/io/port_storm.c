@@ -317,7 +317,7 @@ Test(port_storm, whatever_is_submitted_comes_home_once)
     uint32_t moves = 150;
     int before = open_descriptors();
     tr_address any;
-    fprintf(stderr, "seed %lu\n", (unsigned long)seed);
+    fprintf(stderr, "seed %llu\n", (unsigned long long)seed);
     for (size_t i = 0; i < sizeof text; i++)
         text[i] = (uint8_t)(i % PERIOD);
     tr_address_parse("127.0.0.1:0", &any);
