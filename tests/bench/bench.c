@@ -7,11 +7,11 @@
  */
 #include "tests/bench/bench.h"
 
+#include "tests/bench/resources.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 static const struct bench_workload *const workloads[] = { &bench_pingpong, &bench_ring, &bench_fanin, &bench_big,
     &bench_skynet, &bench_idle, &bench_timers, &bench_chameneos };
@@ -48,25 +48,6 @@ void bench_watch(tr_self *self)
     bench_check(tr_dead_letters(self) == 0, "no place for a subscriber of dead letters");
 }
 
-int64_t bench_status_kib(const char *key)
-{
-    char line[256];
-    int64_t kib = -1;
-    size_t length = strlen(key);
-    FILE *file = fopen("/proc/self/status", "r");
-    while (file && kib < 0 && fgets(line, sizeof line, file))
-        if (strncmp(line, key, length) == 0 && line[length] == ':')
-            kib = strtoll(line + length + 1, NULL, 10);
-    if (file)
-        fclose(file);
-    return kib;
-}
-
-static double seconds(struct timeval t)
-{
-    return (double)t.tv_sec + (double)t.tv_usec * 1e-6;
-}
-
 void bench_more(const char *format, ...)
 {
     va_list arguments;
@@ -77,12 +58,10 @@ void bench_more(const char *format, ...)
 
 int bench_report(int64_t ops, int64_t ns)
 {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    result.cpu = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+    result.cpu = resources_cpu_seconds();
     result.ops = ops;
     result.ns = ns;
-    result.peak_kib = bench_status_kib("VmHWM");
+    result.peak_kib = resources_peak_rss_kib();
     result.done = true;
     return TR_STOP;
 }

@@ -41,7 +41,4 @@ _Noreturn void bench_unexpected(const tr_msg *m);
 #define bench_check(right, what) ((right) ? (void)0 : bench_fail(what))
 _Noreturn void bench_fail(const char *what);
 
-/* A line of /proc/self/status in KiB: "VmRSS", "VmHWM". */
-int64_t bench_status_kib(const char *key);
-
 #endif

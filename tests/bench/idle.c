@@ -6,6 +6,8 @@
  */
 #include "tests/bench/bench.h"
 
+#include "tests/bench/resources.h"
+
 #include <stdatomic.h>
 
 enum { PORTION = 1000 }; /* spawned in one go: a handler must not hold its worker for long */
@@ -56,7 +58,7 @@ static int idle_start(tr_self *self, void *state, const void *arg)
     me->n = *(const int64_t *)arg;
     me->sleepers = malloc((size_t)me->n * sizeof *me->sleepers);
     bench_check(me->sleepers != NULL, "idle: no memory for the references");
-    me->before_kib = bench_status_kib("VmRSS");
+    me->before_kib = resources_rss_kib();
     me->start = tr_now(self);
     tr_send(self, tr_me(self), spawn_more);
     return TR_CONTINUE;
@@ -81,7 +83,7 @@ static int idle(tr_self *self, void *state, const tr_msg *m)
     if (!tr_is(all_started, m))
         bench_unexpected(m);
     int64_t ns = tr_now(self) - me->start;
-    double bytes = (double)(bench_status_kib("VmRSS") - me->before_kib) * 1024;
+    double bytes = (double)(resources_rss_kib() - me->before_kib) * 1024;
     for (int64_t i = 0; i < me->n; i++)
         bench_check(tr_alive(me->sleepers[i]), "idle: an actor has ended");
     bench_more("bytes_per_actor=%.0f", bytes / (double)me->n);

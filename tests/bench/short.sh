@@ -1,7 +1,8 @@
 #!/bin/sh
 # short.sh TROUPE-BENCH WORKLOAD WORKERS N OPS: runs a workload and checks the line it prints: its form, and that it has
-# done OPS operations.
-line=$(THREADS=$3 "$1" "$2" "$4") || exit 1
+# done OPS operations. The emulator, if any, is in EMULATOR.
+line=$(THREADS=$3 $EMULATOR "$1" "$2" "$4") || exit 1
+line=$(printf %s "$line" | tr -d '\r')
 echo "$line"
 case $2 in
 idle) more=' bytes_per_actor=-?[0-9]+' ;;
