@@ -13,7 +13,7 @@ static const char usage[] =
     "  --workers N   threads that run actors; without it as many as there are cores\n"
     "  --help        this text\n"
     "\n"
-    "TROUPE_PORT=uring or epoll in the environment chooses the completion port.\n";
+    "TROUPE_PORT in the environment chooses the completion port: uring or epoll; iocp on Windows.\n";
 
 /* The room is the one child of a supervisor, which starts it again when it crashes. */
 static const tr_supervisor house = { TR_SUPERVISOR, .name = "house", .strategy = TR_DYNAMIC };

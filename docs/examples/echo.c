@@ -11,7 +11,7 @@ static const char usage[] =
     "  --workers N   threads that run actors; without it as many as there are cores\n"
     "  --help        this text\n"
     "\n"
-    "TROUPE_PORT=uring or epoll in the environment chooses the completion port.\n";
+    "TROUPE_PORT in the environment chooses the completion port: uring or epoll; iocp on Windows.\n";
 
 /* ---- one client -------------------------------------------------------------------------------------------------- */
 

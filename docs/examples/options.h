@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* What getopt_long answers: there are long options only, and no letters that they could be taken for. */
+enum { OPTION_HELP = 256, OPTION_WORKERS, OPTION_CONNECTIONS, OPTION_SECONDS, OPTION_SERVE };
+
 struct options {
     unsigned workers; /* 0: as many as there are cores */
     const char *addresses[2];
@@ -38,13 +41,35 @@ static inline _Noreturn void options_fail(const char *program, const char *forma
     options_hint(program);
 }
 
-/* The program's name without its folder, also for getopt. */
+/* The program's name without its folder, and without ".exe". */
 static inline char *options_program(char **argv)
 {
-    char *slash = strrchr(argv[0], '/');
-    if (slash)
-        argv[0] = slash + 1;
-    return argv[0];
+    char *name = argv[0];
+    for (char *at = argv[0]; *at; at++)
+        if (*at == '/' || *at == '\\')
+            name = at + 1;
+    size_t length = strlen(name);
+    if (length > 4 && strcmp(name + length - 4, ".exe") == 0)
+        name[length - 4] = 0;
+    return name;
+}
+
+/* The next option, or -1 after the last. A wrong one ends the program: what getopt_long says itself differs from system to
+ * system. */
+static inline int options_next(const char *program, int argc, char **argv, const struct option *known)
+{
+    opterr = 0;
+    int option = getopt_long(argc, argv, ":", known, NULL);
+    bool wrong = option == '?' || option == ':', a_letter = optopt > 0 && optopt < OPTION_HELP;
+    const char *word = argv[optind - 1];
+    if (wrong && a_letter)
+        options_fail(program, "unrecognized option '-%c'", optopt);
+    if (wrong && optopt)
+        options_fail(program, strchr(word, '=') ? "option '%s' doesn't allow an argument"
+                                                : "option '%s' requires an argument", word);
+    if (wrong)
+        options_fail(program, "unrecognized option '%s'", word);
+    return option;
 }
 
 /* The number that an option was given, from 1 to max. */
@@ -74,20 +99,18 @@ static inline bool options_is_address(const char *text, bool list)
  * then perhaps the one to connect to. */
 static inline struct options options_read(int argc, char **argv, const char *usage, int count)
 {
-    static const struct option known[] = { { "workers", required_argument, NULL, 'w' },
-        { "help", no_argument, NULL, 'h' }, { 0 } };
+    static const struct option known[] = { { "workers", required_argument, NULL, OPTION_WORKERS },
+        { "help", no_argument, NULL, OPTION_HELP }, { 0 } };
     struct options options = { 0 };
     char *program = options_program(argv);
 
     tr_log_to(options_log, program);
-    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        if (option == 'w') {
+    for (int option; (option = options_next(program, argc, argv, known)) != -1;) {
+        if (option == OPTION_WORKERS) {
             options.workers = options_number(program, "--workers", optarg, 1000);
-        } else if (option == 'h') {
+        } else {
             fputs(usage, stdout);
             exit(EXIT_SUCCESS);
-        } else {
-            options_hint(program); /* getopt_long has said what is wrong */
         }
     }
     if (argc - optind < count)

@@ -21,7 +21,7 @@ static const char usage[] =
     "  --serve           leaves the services running afterwards, for nc\n"
     "  --help            this text\n"
     "\n"
-    "TROUPE_PORT=uring or epoll in the environment chooses the completion port.\n";
+    "TROUPE_PORT in the environment chooses the completion port: uring or epoll; iocp on Windows.\n";
 
 /* The runtime says once which port it has chosen, and how many workers. Other than that only errors are shown: that
  * actors are killed is no news here. TROUPE_LOG=warning or more shows all. */
@@ -37,21 +37,22 @@ static void watch_log(void *arg, const tr_log_record *record)
 
 int main(int argc, char **argv)
 {
-    static const struct option known[] = { { "connections", required_argument, NULL, 'c' },
-        { "seconds", required_argument, NULL, 's' }, { "workers", required_argument, NULL, 'w' },
-        { "serve", no_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' }, { 0 } };
+    static const struct option known[] = { { "connections", required_argument, NULL, OPTION_CONNECTIONS },
+        { "seconds", required_argument, NULL, OPTION_SECONDS }, { "workers", required_argument, NULL, OPTION_WORKERS },
+        { "serve", no_argument, NULL, OPTION_SERVE }, { "help", no_argument, NULL, OPTION_HELP }, { 0 } };
     struct demo demo = { .connections = 500, .seconds = 8 }, *arg = &demo;
     const char *program = options_program(argv);
     unsigned workers = 0;
 
-    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+    for (int option; (option = options_next(program, argc, argv, known)) != -1;) {
         switch (option) {
-        case 'c': demo.connections = options_number(program, "--connections", optarg, CONNECTIONS_MAX); break;
-        case 's': demo.seconds = options_number(program, "--seconds", optarg, 86400); break;
-        case 'w': workers = options_number(program, "--workers", optarg, 1000); break;
-        case 'n': demo.serve = true; break;
-        case 'h': fputs(usage, stdout); return EXIT_SUCCESS;
-        default: options_hint(program);
+        case OPTION_CONNECTIONS:
+            demo.connections = options_number(program, "--connections", optarg, CONNECTIONS_MAX);
+            break;
+        case OPTION_SECONDS: demo.seconds = options_number(program, "--seconds", optarg, 86400); break;
+        case OPTION_WORKERS: workers = options_number(program, "--workers", optarg, 1000); break;
+        case OPTION_SERVE: demo.serve = true; break;
+        default: fputs(usage, stdout); return EXIT_SUCCESS;
         }
     }
     if (optind < argc)
