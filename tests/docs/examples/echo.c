@@ -73,7 +73,7 @@ Test(echo, ends_at_the_first_signal_from_the_moment_it_listens)
     static const int signals[] = { SIGTERM, SIGINT };
     for (int i = 0; i < 10; i++) {
         program_serve(&echo, "echo", "127.0.0.1:0", &port);
-        kill(echo.pid, signals[i % 2]);
+        program_signal(&echo, signals[i % 2]);
         cr_assert_eq(program_wait(&echo), 0);
     }
 }
@@ -83,7 +83,7 @@ Test(echo, ends_at_the_first_signal_with_clients)
     program_serve(&echo, "echo", "127.0.0.1:0", &port);
     int client = connect_to(port, 0);
     pump(client, client, 4, 1000);
-    kill(echo.pid, SIGINT);
+    program_signal(&echo, SIGINT);
     cr_assert_eq(program_wait(&echo), 0);
     close(client);
 }
@@ -115,7 +115,9 @@ Test(echo, says_what_is_wrong_with_its_arguments)
         { "--workers 0 127.0.0.1:0", "--workers 0: give a number" },
         { "--workers two 127.0.0.1:0", "--workers two: give a number" },
         { "--workers 1001 127.0.0.1:0", "--workers 1001: give a number from 1 to 1000" },
-        { "--nonsense 127.0.0.1:0", "'--nonsense'" },
+        { "--nonsense 127.0.0.1:0", "echo: unrecognized option '--nonsense'" },
+        { "--help=me", "echo: option '--help=me' doesn't allow an argument" },
+        { "127.0.0.1:0 -wh", "echo: unrecognized option '-w'" },
         { NULL, NULL },
     };
     check_command_line("echo", cases);
@@ -136,7 +138,7 @@ Test(echo, says_which_port_is_in_use)
 Test(echo, says_that_there_is_no_such_completion_port)
 {
     char out[4096], err[4096];
-    setenv("TROUPE_PORT", "nonsense", 1);
+    set_environment("TROUPE_PORT", "nonsense");
     cr_assert_eq(program_run("echo", "127.0.0.1:0", out, sizeof out, err, sizeof err), 1);
     cr_assert(strstr(err, "\"nonsense\""), "%s", err);
 }

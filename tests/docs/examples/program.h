@@ -4,27 +4,23 @@
 #ifndef TROUPE_TESTS_PROGRAM_H
 #define TROUPE_TESTS_PROGRAM_H
 
+#include "tests/os.h"
+
 #include <criterion/criterion.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
-
-extern char **environ;
 
 enum { SOON_MS = 20000 }; /* a time limit that is only ever reached when something is wrong */
 
@@ -48,9 +44,14 @@ static inline int64_t now_ms(void)
 
 /* ---- programs ---------------------------------------------------------------------------------------------------- */
 
+#if defined(_WIN32)
+#include "process_windows.h"
+#else
+#include "process_posix.h"
+#endif
+
 struct program {
-    pid_t pid;
-    int out, err;
+    struct process process;
     size_t length; /* of what has been read and not been asked for */
     char text[65536];
 };
@@ -58,40 +59,28 @@ struct program {
 /* Starts one of the examples. The arguments are separated by spaces. */
 static inline void program_start(struct program *p, const char *name, const char *arguments)
 {
-    char path[1024], copy[1024], *argv[32] = { path };
-    int out[2], err[2], count = 1;
-    posix_spawn_file_actions_t actions;
-
-    snprintf(path, sizeof path, "%s/%s", EXAMPLES, name);
-    snprintf(copy, sizeof copy, "%s", arguments);
-    for (char *rest, *word = strtok_r(copy, " ", &rest); word && count < 31; word = strtok_r(NULL, " ", &rest))
-        argv[count++] = word;
-    unsetenv("TROUPE_LOG"); /* what a program says by itself is what is tested */
-    cr_assert_eq(pipe2(out, O_CLOEXEC), 0);
-    cr_assert_eq(pipe2(err, O_CLOEXEC), 0);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    posix_spawn_file_actions_adddup2(&actions, err[1], 2);
+    set_environment("TROUPE_LOG", NULL); /* what a program says by itself is what is tested */
     p->length = 0;
-    cr_assert_eq(posix_spawn(&p->pid, path, &actions, NULL, argv, environ), 0, "%s does not start", path);
-    posix_spawn_file_actions_destroy(&actions);
-    close(out[1]);
-    close(err[1]);
-    p->out = out[0];
-    p->err = err[0];
+    process_start(&p->process, name, arguments);
+}
+
+/* How much is left until then; at least 0. */
+static inline int ms_until(int64_t deadline)
+{
+    int64_t now = now_ms();
+    return deadline > now ? (int)(deadline - now) : 0;
 }
 
 /* Reads what comes, until the end; false when it takes too long. */
-static inline bool read_all(int fd, char *text, size_t size)
+static inline bool read_all(struct stream *from, char *text, size_t size)
 {
     size_t length = 0;
-    struct pollfd wait = { .fd = fd, .events = POLLIN };
     int64_t deadline = now_ms() + SOON_MS;
-    for (ssize_t got = 1; got > 0 && length < size - 1;) {
-        if (poll(&wait, 1, (int)(deadline - now_ms())) <= 0)
+    for (long got = 1; got > 0 && length < size - 1;) {
+        got = stream_read(from, text + length, size - 1 - length, ms_until(deadline));
+        if (got < 0)
             return false;
-        got = read(fd, text + length, size - 1 - length);
-        length += got > 0 ? (size_t)got : 0;
+        length += (size_t)got;
     }
     text[length] = 0;
     return true;
@@ -100,25 +89,24 @@ static inline bool read_all(int fd, char *text, size_t size)
 /* Waits for its end: the exit code. */
 static inline int program_wait(struct program *p)
 {
-    int status;
     char rest[4096];
-    struct pollfd wait = { .fd = p->out, .events = POLLIN };
     int64_t deadline = now_ms() + SOON_MS;
-    for (;;) { /* its end closes the pipe */
-        cr_assert(poll(&wait, 1, (int)(deadline > now_ms() ? deadline - now_ms() : 0)) > 0, "the program does not end");
-        if (read(p->out, rest, sizeof rest) <= 0)
-            break;
+    for (long got = 1; got > 0;) { /* its end closes the pipe */
+        got = stream_read(&p->process.out, rest, sizeof rest, ms_until(deadline));
+        cr_assert(got >= 0, "the program does not end");
     }
-    cr_assert_eq(waitpid(p->pid, &status, 0), p->pid);
-    close(p->out);
-    close(p->err);
-    cr_assert(WIFEXITED(status), "ended by signal %d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-    return WEXITSTATUS(status);
+    return process_wait(&p->process);
+}
+
+/* Sends it SIGINT or SIGTERM, or what is like them. */
+static inline void program_signal(struct program *p, int number)
+{
+    process_signal(&p->process, number);
 }
 
 static inline int program_stop(struct program *p)
 {
-    kill(p->pid, SIGTERM);
+    program_signal(p, SIGTERM);
     return program_wait(p);
 }
 
@@ -128,23 +116,22 @@ static inline int program_run(const char *name, const char *arguments, char *out
 {
     struct program p;
     program_start(&p, name, arguments);
-    cr_assert(read_all(p.out, out, out_size), "%s %s does not end", name, arguments);
-    cr_assert(read_all(p.err, err, err_size), "%s %s does not end", name, arguments);
+    cr_assert(read_all(&p.process.out, out, out_size), "%s %s does not end", name, arguments);
+    cr_assert(read_all(&p.process.err, err, err_size), "%s %s does not end", name, arguments);
     return program_wait(&p);
 }
 
 /* Waits until standard output holds this text, and answers what follows it; that, too, stays there. */
 static inline const char *program_says(struct program *p, const char *text)
 {
-    struct pollfd wait = { .fd = p->out, .events = POLLIN };
     int64_t deadline = now_ms() + SOON_MS;
     for (;;) {
         p->text[p->length] = 0;
         const char *at = strstr(p->text, text);
         if (at && strchr(at, '\n'))
             return at + strlen(text);
-        cr_assert(deadline > now_ms() && poll(&wait, 1, (int)(deadline - now_ms())) > 0, "nobody says '%s'", text);
-        ssize_t got = read(p->out, p->text + p->length, sizeof p->text - 1 - p->length);
+        long got = stream_read(&p->process.out, p->text + p->length, sizeof p->text - 1 - p->length, ms_until(deadline));
+        cr_assert(got >= 0, "nobody says '%s'", text);
         cr_assert(got > 0, "the program has ended and not said '%s'", text);
         p->length += (size_t)got;
     }
@@ -166,16 +153,7 @@ static inline void program_serve(struct program *p, const char *name, const char
 /* The most memory that the process has had, in KiB. */
 static inline long program_peak_kb(const struct program *p)
 {
-    char path[64], line[256];
-    long peak = -1;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)p->pid);
-    FILE *file = fopen(path, "r");
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "VmHWM: %ld", &peak) == 1)
-            break;
-    if (file)
-        fclose(file);
-    return peak;
+    return process_peak_kb(&p->process);
 }
 
 /* What must be right of every example that listens: `good` are arguments with which it would run, of which the first is
@@ -262,9 +240,12 @@ static inline void expect_text_(int fd, const char *text, int line)
 {
     char got[4096];
     size_t length = strlen(text);
-    ssize_t n = recv(fd, got, length, MSG_WAITALL);
-    cr_assert(n >= 0, "line %d: instead of '%s': %s", line, text, strerror(errno));
-    got[n] = 0;
+    size_t have = 0;
+    for (ssize_t n = 1; n > 0 && have < length; have += (size_t)n) { /* Wine 8 has no MSG_WAITALL */
+        n = recv(fd, got + have, length - have, 0);
+        cr_assert(n >= 0, "line %d: instead of '%s': %s", line, text, strerror(errno));
+    }
+    got[have] = 0;
     cr_assert_str_eq(got, text, "line %d: '%s' came, not '%s'", line, got, text);
 }
 
