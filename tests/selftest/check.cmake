@@ -6,9 +6,14 @@ file(MAKE_DIRECTORY "${WORK}")
 execute_process(COMMAND ${CMAKE_COMMAND} -E tar xf "${ZIP}" WORKING_DIRECTORY "${WORK}" COMMAND_ERROR_IS_FATAL ANY)
 set(folder "${WORK}/troupe-selftest")
 
+set(nothing /dev/null)
+if(CMAKE_HOST_WIN32)
+  set(nothing NUL)
+endif()
+
 function(run expected)
   execute_process(COMMAND ${EMULATOR} "${folder}/troupe-selftest.exe" ${ARGN} WORKING_DIRECTORY "${WORK}"
-    INPUT_FILE /dev/null RESULT_VARIABLE result OUTPUT_VARIABLE screen ERROR_VARIABLE screen)
+    INPUT_FILE ${nothing} RESULT_VARIABLE result OUTPUT_VARIABLE screen ERROR_VARIABLE screen)
   file(READ "${folder}/troupe-selftest.txt" report)
   if(NOT result EQUAL expected)
     message(FATAL_ERROR "${ARGN}: exit code ${result} instead of ${expected}:\n${screen}\n${report}")
