@@ -550,7 +550,7 @@ static void wake(struct tri_port *port)
     for (int i = 0; i < WAKE_TRIES; i++) {
         if (PostQueuedCompletionStatus(p->handle, 0, KEY_WAKE, NULL))
             return;
-        SwitchToThread(); /* the system is short of memory */
+        Sleep(i < WAKE_TRIES / 10 ? 0 : 1); /* the system is short of memory */
     }
     tri_panic("port iocp of worker %u: it cannot be woken: error %lu", p->io.worker->index, GetLastError());
 }
