@@ -10,9 +10,14 @@
  * Why it is right: a place is written only by the owner, and only while tail - head < 256, so never one of head … tail.
  * Whoever takes entries reads them before its CAS. If the CAS succeeds, head has not moved since it was read (it only
  * grows; 2^32 entries would have to pass between the two for it to look the same), so nobody else has taken them and the
- * owner cannot have written over them. If it fails, what was read is thrown away. The store fence in push makes the slot
- * visible before the tail that shows it; the load fence in steal keeps the order of the two reads; the CAS, with a fence
- * before it, keeps the reads of the slots in front of giving the places free. (tests/model/run_ring.pml checks the rest.)
+ * owner cannot have written over them. If it fails, what was read is thrown away. (tests/model/run_ring.pml checks this,
+ * but for the memory order.)
+ *
+ * Memory order. The fence before a new tail releases the slot and the entry itself, all that its last runner read and
+ * wrote; the fence behind the read of the tail in steal acquires them, so no slot is read that is older than the tail.
+ * The head is read before the tail, so the tail is not behind it. The CAS, with a fence before it, keeps the reads of the
+ * slots in front of giving the places free; the owner writes to a place only after it has read a head beyond it, and a
+ * store does not go ahead of the branch it hangs on.
  *
  * ck_ring's SPMC side is the same idea; this one takes half of a queue with a single CAS, and its slots are read and
  * written atomically (ck_ring copies them with memcpy, a read that may race with the producer and is then thrown away:
@@ -48,7 +53,7 @@ static inline bool tri_ring_push(struct tri_ring *ring, void *entry)
     if (tail - ck_pr_load_32(&ring->head) == TRI_RING_SIZE)
         return false;
     ck_pr_store_ptr(&ring->slot[tail % TRI_RING_SIZE], entry);
-    ck_pr_fence_store(); /* pairs with the load fence in tri_ring_steal */
+    ck_pr_fence_release(); /* not a store fence: who requeues has read the entry, too; pairs with tri_ring_steal */
     ck_pr_store_32(&ring->tail, tail + 1);
     return true;
 }
@@ -73,8 +78,9 @@ static inline uint32_t tri_ring_steal(struct tri_ring *ring, const struct tri_ri
     struct tri_ring *from = (struct tri_ring *)from_;
     uint32_t head = ck_pr_load_32(&from->head), count;
     do {
-        ck_pr_fence_load();
+        ck_pr_fence_load(); /* head before tail */
         count = ck_pr_load_32(&from->tail) - head;
+        ck_pr_fence_acquire(); /* tail before slots and entries; pairs with the release fences before a new tail */
         if (count > TRI_RING_SIZE) { /* head was taken on while the tail was read */
             head = ck_pr_load_32(&from->head);
             continue;
@@ -89,7 +95,7 @@ static inline uint32_t tri_ring_steal(struct tri_ring *ring, const struct tri_ri
         if (ck_pr_cas_32_value(&from->head, head, head + count, &head))
             break;
     } while (true);
-    ck_pr_fence_store();
+    ck_pr_fence_release(); /* for the next thief */
     ck_pr_store_32(&ring->tail, ring->tail + count);
     return count;
 }
