@@ -12,6 +12,7 @@ void tri_mailbox_open(struct tri_mailbox *box, uint32_t generation, uint32_t bou
     ck_pr_store_32(&box->limits, bulk_bound_kib << TRI_POLICY_BITS | (uint32_t)policy);
     ck_pr_fence_release(); /* pairs with the acquire fence of a sender that reads the new generation */
     ck_pr_store_64(&box->word, TRI_WORD_EMPTY);
+    ck_pr_fence_store(); /* and who reads the new generation finds the mailbox open */
     ck_pr_store_32(&box->generation, generation);
 }
 
@@ -73,8 +74,9 @@ bool tri_mailbox_drain(struct tri_mailbox *box, struct tri_lanes *lanes)
 
 void tri_mailbox_close(struct tri_mailbox *box, struct tri_lanes *lanes)
 {
+    ck_pr_fence_release(); /* pairs with the acquire fence of a push that is refused */
     uint64_t word = ck_pr_fas_64(&box->word, TRI_WORD_CLOSED);
-    ck_pr_fence_acquire();
+    ck_pr_fence_acquire(); /* pairs with the release fence in tri_mailbox_push */
     if (tri_word_message(word))
         sort_chain(lanes, tri_word_message(word));
 }

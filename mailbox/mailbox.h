@@ -32,7 +32,9 @@
  *   receiver makes a dead letter of what is not its own.
  *
  *   Memory order. The CAS of a push releases the message; the CAS of a drain acquires it. The CAS to IDLE releases
- *   the actor's state; the CAS that replaces IDLE acquires it and hands it on through the run queue.
+ *   the actor's state; the CAS that replaces IDLE acquires it and hands it on through the run queue. CLOSED releases what
+ *   the actor has done; a push that is refused acquires it, for it may free what the actor has let go of. The order comes
+ *   from the fences alone: no CAS of Concurrency Kit implies any outside x86.
  *
  * The bound. Messages wait in two places: in the chain and, drained, in the lanes of the owner. The owner publishes how
  * many are in the lanes, chain included, before it takes the chain, and takes no more than it has published; so a sender
@@ -113,6 +115,7 @@ static inline uint64_t tri_word_make(const tr_msg *m, uint32_t count, uint64_t s
 /* Whether a push that read `word` finds the mailbox full. Marks the message where the policy says so. */
 static inline bool tri_mailbox_full(const struct tri_mailbox *box, uint64_t word, tr_msg *m)
 {
+    ck_pr_fence_load(); /* a backlog not older than the word; pairs with the store fence in tri_mailbox_drain */
     uint32_t waiting = ck_pr_load_32(&box->backlog) + tri_word_count(word);
     if (tri_likely(waiting < ck_pr_load_32(&box->bound)) || m->flags_ & TRI_MSG_EXEMPT)
         return false;
@@ -138,8 +141,10 @@ static inline enum tri_push tri_mailbox_push(struct tri_mailbox *box, tr_msg *m)
             m->next_ = NULL;
             next = tri_word_make(m, 1, 0);
         } else {
-            if (tri_unlikely(word == TRI_WORD_CLOSED))
+            if (tri_unlikely(word == TRI_WORD_CLOSED)) {
+                ck_pr_fence_acquire(); /* what was done before the end; pairs with tri_mailbox_close */
                 return TRI_PUSH_CLOSED;
+            }
             if (tri_unlikely(tri_mailbox_full(box, word, m)))
                 return TRI_PUSH_FULL;
             uint32_t count = tri_word_count(word);
