@@ -13,6 +13,16 @@ static struct tri_promise *promise_of(tr_msg *m)
     return (struct tri_promise *)(void *)m;
 }
 
+/* The answer to a request; false when it was dropped on the way, and is the caller's to free. */
+static bool answer(struct tri_promise *promise, enum tri_promise_state state)
+{
+    ck_pr_fence_release(); /* in the list before ARMED; pairs with the acquire fence in tri_promise_drop */
+    if (ck_pr_cas_32(&promise->state, TRI_ASKED, state))
+        return true;
+    ck_pr_fence_acquire(); /* pairs with the release fence in tri_promise_drop */
+    return false;
+}
+
 /* Sends a KEPT monitor's tr_down to its holder. */
 static void tell(tr_self *self, struct tri_promise *promise, int reason)
 {
@@ -30,15 +40,14 @@ static void arrived(tr_self *self, tr_msg *m)
     struct tri_promise *promise = promise_of(m);
     struct tri_cold *cold = tri_cold(self->slot);
     if (!cold) { /* no memory to remember it by: the monitor is told that, rather than nothing ever */
-        if (ck_pr_cas_32(&promise->state, TRI_ASKED, TRI_KEPT))
+        if (answer(promise, TRI_KEPT))
             tell(self, promise, TR_ENOMEM);
         else
             tri_promise_free(promise);
         return;
     }
     cork_dllist_add_to_tail(&cold->monitors, &promise->at_target);
-    ck_pr_fence_release(); /* in the list before ARMED; pairs with the acquire fence in tri_promise_drop */
-    if (!ck_pr_cas_32(&promise->state, TRI_ASKED, TRI_ARMED)) { /* dropped on the way */
+    if (!answer(promise, TRI_ARMED)) { /* dropped on the way */
         cork_dllist_remove(&promise->at_target);
         tri_promise_free(promise);
     }
@@ -47,7 +56,7 @@ static void arrived(tr_self *self, tr_msg *m)
 static void found_nobody(tr_self *self, tr_ref to, tr_msg *m)
 {
     struct tri_promise *promise = promise_of(m);
-    if (ck_pr_cas_32(&promise->state, TRI_ASKED, TRI_KEPT))
+    if (answer(promise, TRI_KEPT))
         tell(self, promise, tri_reason_of(self, to));
     else
         tri_promise_free(promise);

@@ -127,6 +127,7 @@ void tri_promise_drop(tr_self *self, struct tri_promise *promise)
     uint32_t was = ck_pr_load_32(&promise->state);
     unhold(promise);
     retire(promise); /* now: once its keeper can free it, it may be anybody's, and whoever looks for it must not look at it */
+    ck_pr_fence_release(); /* out of the list and stale before DROPPED; pairs with those who then free it */
     do {
         if (was == TRI_KEPT) {
             ck_pr_store_32(&promise->state, TRI_DROPPED); /* whoever gets the message frees it */
@@ -168,6 +169,8 @@ static void release(tr_msg *m)
     struct tri_promise *promise = (struct tri_promise *)(void *)m;
     bool dropped = ck_pr_load_32(&promise->state) == TRI_DROPPED;
 
+    if (dropped)
+        ck_pr_fence_acquire(); /* pairs with the release fence in tri_promise_drop, on another worker if the holder is gone */
     if (promise->kind == TRI_PROMISE_TIMER && promise->period && !dropped) {
         tri_timer_again(tri_worker_here->context, promise);
         return;

@@ -19,6 +19,9 @@
  *                      the timer, the element's own message to the monitored actor), and frees it
  *   KEPT → DROPPED     the holder, by a store: the message is on its way
  *
+ * DROPPED releases what the holder did to the element, and whoever finds it so acquires it before the element is freed; ARMED
+ * releases what the keeper of a monitor did to it.
+ *
  * Whoever has the message in hand after KEPT frees the element: the holder when it is dispatched (it is seen by the
  * program only if the state still is KEPT), or whoever finds that the holder's mailbox is closed. An ending actor drops
  * all it holds before it closes its mailbox, and takes the monitors on it out of their list before that as well; so nobody
@@ -98,7 +101,10 @@ void tri_promise_free(struct tri_promise *promise);
 static inline bool tri_promise_keep(struct tri_promise *promise)
 {
     ck_pr_fence_release();
-    return ck_pr_cas_32(&promise->state, TRI_ARMED, TRI_KEPT);
+    if (ck_pr_cas_32(&promise->state, TRI_ARMED, TRI_KEPT))
+        return true;
+    ck_pr_fence_acquire(); /* dropped, and perhaps ours to free; pairs with the release fence in tri_promise_drop */
+    return false;
 }
 
 /* Pushes the message of a KEPT promise to its holder. Any thread; self may be NULL. */

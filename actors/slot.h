@@ -133,10 +133,11 @@ static inline struct tri_slot *tri_slot_at(uint32_t number)
 static inline struct tri_slot *tri_slot_find(tr_ref ref)
 {
     struct tri_slot *slot = tri_ref_node(ref) == 0 ? tri_slot_at(tri_ref_slot(ref)) : NULL;
-    if (!slot || ck_pr_load_32(&slot->box.generation) != tri_ref_generation(ref))
+    if (!slot)
         return NULL;
-    ck_pr_fence_acquire(); /* pairs with tri_mailbox_open: the rest of the slot is this actor's, too */
-    return slot;
+    uint32_t generation = ck_pr_load_32(&slot->box.generation);
+    ck_pr_fence_acquire(); /* pairs with tri_mailbox_open: the rest of the slot is this actor's, or the old one's end is seen */
+    return generation == tri_ref_generation(ref) ? slot : NULL;
 }
 
 /* Sets a signal for the actor `ref`; the caller then pokes it. False when the slot has another actor. Any thread. */
@@ -146,6 +147,7 @@ static inline bool tri_slot_raise(struct tri_slot *slot, tr_ref ref, unsigned si
     do {
         if (identity >> TRI_SIGNAL_BITS != ref.bits)
             return false;
+        ck_pr_fence_release(); /* what the signal is about before it; pairs with tri_slot_take_signals */
     } while (!ck_pr_cas_64_value(&slot->identity, identity, identity | signal, &identity));
     return true;
 }
@@ -155,8 +157,10 @@ static inline unsigned tri_slot_take_signals(struct tri_slot *slot)
 {
     uint64_t identity = ck_pr_load_64(&slot->identity);
     while (identity & TRI_SIGNALS)
-        if (ck_pr_cas_64_value(&slot->identity, identity, identity & ~(uint64_t)TRI_SIGNALS, &identity))
+        if (ck_pr_cas_64_value(&slot->identity, identity, identity & ~(uint64_t)TRI_SIGNALS, &identity)) {
+            ck_pr_fence_acquire(); /* pairs with tri_slot_raise; the poke may have been another's */
             return (unsigned)(identity & TRI_SIGNALS);
+        }
     return 0;
 }
 

@@ -49,6 +49,7 @@ static bool enter_table(struct tri_system *system)
         number++;
     if (number < TRI_SYSTEMS_MAX) {
         system->number = (uint16_t)number;
+        ck_pr_fence_release(); /* the system before the pointer that guests follow: they take no lock */
         ck_pr_store_ptr(&entries[number].system, system);
     }
     pthread_mutex_unlock(&entries_lock);

@@ -32,6 +32,7 @@ static bool make_chunk(struct tri_table *table)
         table->free.first = element;
         table->free.count++;
     }
+    ck_pr_fence_store(); /* the elements before the way to them: tri_slot_at() follows the pointer */
     ck_pr_store_ptr(&table->chunks[number], chunk);
     ck_pr_fence_store(); /* pairs with the load fence in tri_table_chunks() */
     ck_pr_store_32(&table->chunk_count, number + 1);
