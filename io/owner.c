@@ -16,8 +16,13 @@ uint16_t tri_owner_incarnation(tr_ref ref)
 bool tri_owner_ended(tr_ref ref, uint16_t incarnation)
 {
     struct tri_slot *slot = tri_slot_find(ref);
-    return !slot || ck_pr_load_64(&slot->box.word) == TRI_WORD_CLOSED ||
-        ck_pr_load_16(&slot->incarnation) != incarnation;
+    if (!slot || ck_pr_load_16(&slot->incarnation) != incarnation)
+        return true;
+    ck_pr_fence_load(); /* an incarnation of the slot's next actor is written while the word is closed ... */
+    if (ck_pr_load_64(&slot->box.word) == TRI_WORD_CLOSED)
+        return true;
+    ck_pr_fence_load(); /* ... and its identity before the word is open again */
+    return !tr_ref_eq(tri_slot_ref(slot), ref);
 }
 
 /* ---- joining and leaving ----------------------------------------------------------------------------------------- */
