@@ -109,7 +109,10 @@ static void refuse_uring(int error)
     };
     struct sock_fprog program = { sizeof rules / sizeof rules[0], rules };
     cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+    int answer = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+    if (answer && errno == EINVAL) /* QEMU's user mode, or a kernel without them */
+        cr_skip_test("no filters of system calls are to be had here");
+    cr_assert_eq(answer, 0);
 }
 
 static void talk(void)

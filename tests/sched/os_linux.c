@@ -166,12 +166,12 @@ Test(os, the_signals_of_the_thread_that_begins_another_are_put_back)
 
 /* ---- when there are no more threads ---------------------------------------------------------------------------------------- */
 
-/* Lets new threads ask for a stack that cannot be had, or for an ordinary one again. */
+/* Lets new threads ask for a stack that no address space holds, or for an ordinary one again. */
 static void let_threads_fail(bool fail)
 {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
-    cr_assert_eq(pthread_attr_setstacksize(&attributes, fail ? (size_t)1 << 46 : (size_t)1 << 20), 0);
+    cr_assert_eq(pthread_attr_setstacksize(&attributes, fail ? (size_t)1 << 50 : (size_t)1 << 20), 0);
     cr_assert_eq(pthread_setattr_default_np(&attributes), 0);
     pthread_attr_destroy(&attributes);
 }
