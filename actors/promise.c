@@ -170,7 +170,7 @@ static void release(tr_msg *m)
     bool dropped = ck_pr_load_32(&promise->state) == TRI_DROPPED;
 
     if (dropped)
-        ck_pr_fence_acquire(); /* pairs with the release fence in tri_promise_drop, on another worker if the holder is gone */
+        ck_pr_fence_acquire(); /* pairs with the release fence in tri_promise_drop, by whichever worker it was */
     if (promise->kind == TRI_PROMISE_TIMER && promise->period && !dropped) {
         tri_timer_again(tri_worker_here->context, promise);
         return;

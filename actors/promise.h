@@ -19,8 +19,8 @@
  *                      the timer, the element's own message to the monitored actor), and frees it
  *   KEPT → DROPPED     the holder, by a store: the message is on its way
  *
- * DROPPED releases what the holder did to the element, and whoever finds it so acquires it before the element is freed; ARMED
- * releases what the keeper of a monitor did to it.
+ * DROPPED releases what the holder did to the element, and whoever finds it so acquires it before the element is freed;
+ * ARMED releases what the keeper of a monitor did to it.
  *
  * Whoever has the message in hand after KEPT frees the element: the holder when it is dispatched (it is seen by the
  * program only if the state still is KEPT), or whoever finds that the holder's mailbox is closed. An ending actor drops

@@ -136,7 +136,7 @@ static inline struct tri_slot *tri_slot_find(tr_ref ref)
     if (!slot)
         return NULL;
     uint32_t generation = ck_pr_load_32(&slot->box.generation);
-    ck_pr_fence_acquire(); /* pairs with tri_mailbox_open: the rest of the slot is this actor's, or the old one's end is seen */
+    ck_pr_fence_acquire(); /* pairs with tri_mailbox_open: the rest of the slot is this actor's, or it has ended */
     return generation == tri_ref_generation(ref) ? slot : NULL;
 }
 
