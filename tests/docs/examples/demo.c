@@ -23,12 +23,13 @@ static bool has_row(const char *text, const char *what, const char *value)
 Test(demo, verifies_every_byte_while_services_are_killed)
 {
     char out[16384], err[4096];
-    const char *less = is_wine() ? "--seconds 2 --connections 15 --workers 2" : "--seconds 2 --connections 50 --workers 2";
-    int code = program_run("demo", less, out, sizeof out, err, sizeof err);
+    bool few = is_wine(); /* there 200 round trips for each of 50 take longer than we wait, when the machine is busy */
+    int code = program_run("demo", few ? "--seconds 2 --connections 20 --workers 2" : "--seconds 2 --connections 50 --workers 2",
+        out, sizeof out, err, sizeof err);
     cr_assert_eq(code, 0, "exit code %d: %s%s", code, out, err);
     cr_assert_str_eq(err, "");
     cr_assert(strstr(out, "Every byte was right, and nothing was lost."), "%s", out);
-    cr_assert(has_row(out, "clients", is_wine() ? " 3" : "10"), "%s", out);
+    cr_assert(has_row(out, "clients", few ? "4" : "10"), "%s", out);
     cr_assert(has_row(out, "port", port_name()), "%s", out);
     cr_assert(has_row(out, "workers", " 2"), "%s", out);
     cr_assert(has_row(out, "lost", " 0"), "%s", out);

@@ -78,11 +78,11 @@ static inline bool read_all(struct stream *from, char *text, size_t size)
     int64_t deadline = now_ms() + SOON_MS;
     for (long got = 1; got > 0 && length < size - 1;) {
         got = stream_read(from, text + length, size - 1 - length, ms_until(deadline));
+        length += got > 0 ? (size_t)got : 0;
+        text[length] = 0;
         if (got < 0)
             return false;
-        length += (size_t)got;
     }
-    text[length] = 0;
     return true;
 }
 
@@ -116,7 +116,7 @@ static inline int program_run(const char *name, const char *arguments, char *out
 {
     struct program p;
     program_start(&p, name, arguments);
-    cr_assert(read_all(&p.process.out, out, out_size), "%s %s does not end", name, arguments);
+    cr_assert(read_all(&p.process.out, out, out_size), "%s %s does not end: %s", name, arguments, out);
     cr_assert(read_all(&p.process.err, err, err_size), "%s %s does not end", name, arguments);
     return program_wait(&p);
 }
@@ -258,11 +258,14 @@ static inline void expect_end_(int fd, int line)
     cr_assert_eq(n, 0, "line %d: instead of the end of the stream: %s", line, n < 0 ? strerror(errno) : "more of it");
 }
 
+/* Wine sees a reset as the end, unless it came while somebody waited. */
 #define expect_reset(fd) expect_reset_((fd), __LINE__)
 static inline void expect_reset_(int fd, int line)
 {
     char byte;
     ssize_t n = recv(fd, &byte, 1, 0);
+    if (n == 0 && is_wine())
+        return;
     cr_assert(n < 0 && errno == ECONNRESET, "line %d: no reset, but %zd, %s", line, n, n < 0 ? strerror(errno) : "");
 }
 
