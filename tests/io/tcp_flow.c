@@ -1,6 +1,8 @@
 /* Flow control: water marks, the window, pausing; who holds how much. */
 #include "tests/io/tcp_support.h"
 
+#include "mailbox/buf.h"
+
 static char bytes[4 << 20];
 
 /* A window, and what can come in one go before it is noticed: on uring, of a stream that had been quiet, up to 96 buffers. */
@@ -328,16 +330,18 @@ Test(tcp_flow, held_buffers_close_the_window_and_freed_ones_open_it)
     enum { KEPT = 4000 };
     int peer;
     tr_buf *kept[KEPT];
-    size_t count = 0, total = 0;
+    size_t count = 0, total = 0, held = 0;
     open_system(2);
     tr_ref c = connected_pair(&peer, NULL);
     fcntl(peer, F_SETFL, O_NONBLOCK);
-    for (const tr_msg *m; count < KEPT;) { /* hold on to all that comes, until nothing comes any more */
+    for (const tr_msg *m; count < KEPT;) { /* hold on to all that comes, until the window is full and nothing comes any more */
         while (send(peer, bytes, 100000, MSG_NOSIGNAL) > 0)
             ;
-        if (!(m = tr_probe_receive(probe, TR_MS(60))))
+        if (!(m = tr_probe_receive(probe, held < 65536 ? SOON : TR_MS(60))))
             break;
         kept[count] = tr_buf_ref(tr_body(tr_tcp_data, m)->buf);
+        for (const tr_buf *p = kept[count]; p; p = tr_buf_next(p))
+            held += p->charge;
         total += tr_buf_size(kept[count++]);
     }
     cr_assert_lt(count, KEPT);
