@@ -7,7 +7,6 @@
 #include "io/net.h"
 #include "mailbox/error.h"
 
-#include <ck_pr.h>
 #include <pthread.h>
 
 static struct {

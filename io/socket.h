@@ -19,7 +19,7 @@ tri_fd tri_socket_tcp(const tr_address *address);
 /* A socket that is bound and listens: the descriptor, or an error. */
 tri_fd tri_socket_listen(const tr_address *address, int backlog, bool reuse_port);
 
-/* Accepts one connection, non-blocking and close-on-exec: the descriptor, or an error; TR_EAGAIN when there is none. */
+/* For epoll alone. Accepts one connection, non-blocking and close-on-exec: the descriptor, or an error; TR_EAGAIN when there is none. */
 tri_fd tri_socket_accept(tri_fd fd);
 
 int tri_socket_bind(tri_fd fd, const tr_address *address);
@@ -32,7 +32,7 @@ int tri_socket_nodelay(tri_fd fd, bool on);
 int tri_socket_keepalive(tri_fd fd, int64_t after_ns); /* 0: off */
 int tri_socket_buffers(tri_fd fd, int send_bytes, int receive_bytes); /* 0: as it is */
 
-/* The error that is pending on the socket, which is cleared; 0: none. */
+/* For epoll alone. The error that is pending on the socket, which is cleared; 0: none. */
 int tri_socket_error(tri_fd fd);
 
 /* No more is sent; the peer reads the end after what was sent. */
