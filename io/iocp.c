@@ -14,6 +14,7 @@
  */
 #include "io/iocp.h"
 
+#include "io/iocp_wait.h"
 #include "io/receive.h"
 #include "mailbox/panic.h"
 #include "sched/log.h"
@@ -25,10 +26,9 @@ enum {
     ACCEPTS_MAX = 32,      /* AcceptEx outstanding on one socket */
     STARVED_NS = 10000000, /* without memory for a buffer: tried again so much later */
     FAILURES_MAX = 1000,   /* of AcceptEx in a row: then it is not because of the connections */
-    WAKE_TRIES = 1000,
+    POST_TRIES = 1000,
 };
 
-enum key { KEY_OPERATION, KEY_WAKE };
 enum packet_kind { PACKET_RECEIVE, PACKET_WRITE, PACKET_ACCEPT };
 
 /* What a packet leads back to. */
@@ -63,8 +63,7 @@ struct record {
 };
 
 struct iocp {
-    struct tri_io_port io;
-    HANDLE handle;
+    struct tri_iocp base; /* first */
     uint32_t woken; /* a packet to wake it is on its way */
     bool starved;
     unsigned accepts_max;
@@ -397,7 +396,7 @@ static int attach(struct tri_io_port *port, struct tri_endpoint *endpoint)
     r->read.endpoint = r->write.endpoint = endpoint;
     r->read.kind = PACKET_RECEIVE;
     r->write.kind = PACKET_WRITE;
-    if (!CreateIoCompletionPort(handle_of(endpoint), iocp_of(port)->handle, KEY_OPERATION, 0)) {
+    if (!CreateIoCompletionPort(handle_of(endpoint), iocp_of(port)->base.handle, TRI_KEY_OPERATION, 0)) {
         int error = tri_winsock_error(GetLastError());
         tri_block_put(r, tag);
         return error;
@@ -502,18 +501,14 @@ static void start_all_again(struct iocp *p)
     }
 }
 
-/* In milliseconds, rounded up. */
 static DWORD time_until(struct iocp *p, int64_t deadline)
 {
     if (deadline == TRI_NO_WAIT || (p->first && !p->starved))
         return 0;
     if (deadline == INT64_MAX && !p->starved)
         return INFINITE;
-    int64_t now = tri_clock_now(p->io.worker->sched->config.clock), left = deadline < now ? 0 : deadline - now;
-    if (p->starved && left > STARVED_NS)
-        left = STARVED_NS;
-    int64_t ms = left / 1000000 + (left % 1000000 > 0);
-    return ms >= INFINITE ? INFINITE - 1 : (DWORD)ms;
+    int64_t now = tri_clock_now(p->base.io.worker->sched->config.clock), left = deadline < now ? 0 : deadline - now;
+    return tri_milliseconds(p->starved && left > STARVED_NS ? STARVED_NS : left);
 }
 
 static void poll_packets(struct tri_port *port, int64_t deadline)
@@ -527,45 +522,50 @@ static void poll_packets(struct tri_port *port, int64_t deadline)
         start_all_again(p);
     if (p->delivered)
         deadline = TRI_NO_WAIT; /* somebody has a message to handle */
-    deadline = tri_port_limit(&p->io, deadline);
-    if (!GetQueuedCompletionStatusEx(p->handle, packets, PACKETS, &count, time_until(p, deadline), FALSE)) {
+    deadline = tri_port_limit(&p->base.io, deadline);
+    if (!GetQueuedCompletionStatusEx(p->base.handle, packets, PACKETS, &count, time_until(p, deadline), FALSE)) {
         tri_assert(GetLastError() == WAIT_TIMEOUT);
         count = 0;
     }
     p->starved = false;
     for (ULONG i = 0; i < count; i++)
         switch (packets[i].lpCompletionKey) { /* what lpOverlapped means depends on it */
-        case KEY_OPERATION: handle_packet(p, packets[i].lpOverlapped); break;
-        case KEY_WAKE: ck_pr_store_32(&p->woken, 0); break; /* whoever calls wake now posts again */
-        default: tri_panic("port iocp of worker %u: a packet of nobody's", p->io.worker->index);
+        case TRI_KEY_OPERATION: handle_packet(p, packets[i].lpOverlapped); break;
+        case TRI_KEY_WAKE: ck_pr_store_32(&p->woken, 0); break; /* whoever calls wake now posts again */
+        case TRI_KEY_WAIT: tri_wait_packet(&packets[i]); break;
+        default: tri_job_object_packet(&p->base, &packets[i]);
         }
-    tri_port_feed(&p->io);
+    tri_port_feed(&p->base.io);
+}
+
+void tri_iocp_post(const struct tri_iocp *port, enum tri_iocp_key key, DWORD bytes, void *subject)
+{
+    for (int i = 0; i < POST_TRIES; i++) {
+        if (PostQueuedCompletionStatus(port->handle, bytes, key, subject))
+            return;
+        Sleep(i < POST_TRIES / 10 ? 0 : 1); /* the system is short of memory */
+    }
+    tri_panic("port iocp of worker %u: nothing can be posted to it: error %lu", port->io.worker->index, GetLastError());
 }
 
 static void wake(struct tri_port *port)
 {
     struct iocp *p = (struct iocp *)port;
-    if (ck_pr_fas_32(&p->woken, 1))
-        return;
-    for (int i = 0; i < WAKE_TRIES; i++) {
-        if (PostQueuedCompletionStatus(p->handle, 0, KEY_WAKE, NULL))
-            return;
-        Sleep(i < WAKE_TRIES / 10 ? 0 : 1); /* the system is short of memory */
-    }
-    tri_panic("port iocp of worker %u: it cannot be woken: error %lu", p->io.worker->index, GetLastError());
+    if (!ck_pr_fas_32(&p->woken, 1))
+        tri_iocp_post(&p->base, TRI_KEY_WAKE, 0, NULL);
 }
 
 static bool has_work(struct tri_port *port)
 {
     const struct iocp *p = (const struct iocp *)port;
-    return p->first || p->io.in_flight;
+    return p->first || p->base.io.in_flight;
 }
 
 static void close_port(struct tri_port *port)
 {
     struct iocp *p = (struct iocp *)port;
-    tri_assert(p->io.in_flight == 0 && p->io.attached == 0);
-    CloseHandle(p->handle);
+    tri_assert(p->base.io.in_flight == 0 && p->base.io.attached == 0);
+    CloseHandle(p->base.handle);
     tri_memory_put(p);
 }
 
@@ -584,18 +584,19 @@ int tri_iocp_open(struct tri_worker *worker, void *arg, struct tri_port **port)
     (void)arg;
     if (!p)
         return TR_ENOMEM;
-    p->io.port.class = &iocp_class.base;
-    p->io.worker = worker;
+    p->base.io.port.class = &iocp_class.base;
+    p->base.io.worker = worker;
+    p->base.next_key = TRI_KEY_JOB;
     p->last = &p->first;
     p->accepts_max = 2 * workers < ACCEPTS_MAX ? 2 * workers : ACCEPTS_MAX;
     int error = tri_winsock_start();
-    p->handle = error ? NULL : CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
-    if (!p->handle) {
+    p->base.handle = error ? NULL : CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
+    if (!p->base.handle) {
         error = error ? error : tri_winsock_error(GetLastError());
         tri_log(TR_LOG_ERROR, "port iocp of worker %u: %s", worker->index, tr_strerror(error));
         tri_memory_put(p);
         return error;
     }
-    *port = &p->io.port;
+    *port = &p->base.io.port;
     return 0;
 }

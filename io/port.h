@@ -31,7 +31,7 @@ struct tri_io_port_class {
 struct tri_io_port {
     struct tri_port port; /* its class is a tri_io_port_class */
     struct tri_worker *worker;
-    uint32_t in_flight; /* operations */
+    uint32_t in_flight; /* operations, and what else of a backend's has to come home */
     uint32_t attached;  /* descriptors */
     struct tri_op *hungry; /* of transports that could not say something for want of memory, linked by msg.next_ */
 };
