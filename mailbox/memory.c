@@ -12,11 +12,14 @@ static struct {
     uint64_t countdown; /* requests until the one that fails; 0: none will */
     uint64_t failed;
     unsigned int armed, and_after;
+    bool (*refuse)(void);
 } fault;
 
 /* Whether this request is one that has to fail. Only ever called while a test has armed it. */
 static TRI_COLD bool must_fail(void)
 {
+    if (fault.refuse && fault.refuse())
+        return true;
     uint64_t left = ck_pr_load_64(&fault.countdown);
     do {
         if (left == 0)
@@ -38,6 +41,12 @@ uint64_t tri_memory_fail(uint64_t nth, bool and_after)
     ck_pr_store_64(&fault.countdown, nth);
     ck_pr_store_uint(&fault.armed, nth > 0);
     return failed;
+}
+
+void tri_memory_refuse(bool (*refuse)(void))
+{
+    fault.refuse = refuse;
+    ck_pr_store_uint(&fault.armed, refuse != NULL);
 }
 
 static void *get_aligned(size_t size, size_t alignment)

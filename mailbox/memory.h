@@ -30,4 +30,7 @@ int64_t tri_memory_live(void);
  * 0 ends it. Answers how many requests have failed since it was last set. Any thread. */
 uint64_t tri_memory_fail(uint64_t nth, bool and_after);
 
+/* Lets `refuse` say of every request whether it fails; NULL ends it. For simulations; no other thread may ask meanwhile. */
+void tri_memory_refuse(bool (*refuse)(void));
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 const char *(*tri_who)(char *actor, size_t size);
+char tri_panic_where[64];
 
 void tri_panic(const char *format, ...)
 {
@@ -16,10 +17,10 @@ void tri_panic(const char *format, ...)
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
     if (*actor)
-        snprintf(report, sizeof report, "troupe: %s; in actor %s%s%.256s\n", what, actor, type ? ", handling " : "",
-            type ? type : "");
+        snprintf(report, sizeof report, "troupe: %s; in actor %s%s%.256s%s%s\n", what, actor, type ? ", handling " : "",
+            type ? type : "", *tri_panic_where ? "; " : "", tri_panic_where);
     else
-        snprintf(report, sizeof report, "troupe: %s\n", what);
+        snprintf(report, sizeof report, "troupe: %s%s%s\n", what, *tri_panic_where ? "; " : "", tri_panic_where);
     fputs(report, stderr); /* at once, so that it stays in one piece: standard error has no buffer */
     fflush(stderr);
     abort();

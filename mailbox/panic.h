@@ -16,6 +16,9 @@ _Noreturn TRI_COLD void tri_panic(const char *format, ...) TR_FORMAT_(1, 2);
  * message type it handles, or NULL. Set by actors/. */
 extern const char *(*tri_who)(char *actor, size_t size);
 
+/* More about where: "seed 7 of a simulation"; "": nothing. Written by the one thread that simulates. */
+extern char tri_panic_where[64];
+
 /* A condition that holds unless Troupe itself is wrong; checked in release builds, too. */
 #define tri_assert(condition)                                                                                     \
     (tri_likely(condition) ? (void)0 : tri_panic("%s:%d: broken invariant: %s", __FILE__, __LINE__, #condition))

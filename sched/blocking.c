@@ -67,13 +67,15 @@ int tri_blocking_submit(struct tri_blocking *pool, struct tri_job *job)
     pthread_mutex_lock(&pool->lock);
     if (pool->closed)
         error = TR_ECLOSED;
+    else if (pool->instead)
+        pool->instead(pool, job);
     else if (pool->idle <= pool->queued && pool->threads < pool->limit) {
         if (start_thread(pool) == 0)
             pool->threads++;
         else if (pool->threads == 0)
             error = TR_EAGAIN;
     }
-    if (!error) {
+    if (!error && !pool->instead) {
         job->next = NULL;
         *pool->last = job;
         pool->last = &job->next;
@@ -96,6 +98,8 @@ unsigned tri_blocking_close(struct tri_blocking *pool, int64_t deadline)
     pool->queued = 0;
     tri_condition_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->lock);
+    if (pool->instead)
+        pool->instead(pool, NULL);
     for (struct tri_job *next; job; job = next) {
         next = job->next;
         job->run(job, true);

@@ -18,6 +18,8 @@ struct tri_job {
 };
 
 struct tri_blocking {
+    void (*instead)(struct tri_blocking *pool, struct tri_job *job); /* takes the jobs of a simulated system, which has
+     * no threads; without a job: the pool closes, those that it has are canceled */
     pthread_mutex_t lock;
     struct tri_condition work;  /* for idle threads */
     struct tri_condition ended; /* for the one that closes */

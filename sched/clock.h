@@ -33,7 +33,7 @@ static inline int64_t tri_deadline(int64_t now, int64_t delay)
     return delay >= 0 ? tri_time_add(now, delay) : now < INT64_MIN - delay ? INT64_MIN : now + delay;
 }
 
-/* Wall-clock time in nanoseconds since 1970, for log lines only. */
+/* Wall-clock time in nanoseconds since 1970 (virtual in a simulation), for log lines only. */
 int64_t tri_clock_wall(void);
 
 #endif

@@ -82,7 +82,7 @@ static void sleep_until_poked(struct tri_sched *sched)
     struct tri_monitor *monitor = &sched->monitor;
     pthread_mutex_lock(&monitor->lock);
     ck_pr_store_uint(&monitor->asleep, 1);
-    ck_pr_fence_memory(); /* pairs with the one in park() before tri_monitor_poke */
+    ck_pr_fence_memory(); /* pairs with the one in tri_worker_get_up() before tri_monitor_poke */
     while (ck_pr_load_uint(&monitor->asleep) && !monitor->stop && all_parked(sched))
         tri_condition_wait(&monitor->condition, &monitor->lock);
     ck_pr_store_uint(&monitor->asleep, 0);

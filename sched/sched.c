@@ -4,6 +4,7 @@
 #include "mailbox/pool.h"
 #include "sched/log.h"
 #include "sched/os.h"
+#include "sched/sim.h"
 
 #include <string.h>
 
@@ -40,7 +41,7 @@ void tri_sched_inject(struct tri_sched *sched, struct tri_runnable *r)
     struct tri_run_list list = { 0 };
     tri_run_list_append(&list, r);
     tri_sched_give(sched, list, 1);
-    ck_pr_fence_memory(); /* publish, fence, look: pairs with the one in park() */
+    ck_pr_fence_memory(); /* publish, fence, look: pairs with the one in announce_sleep() */
     if (ck_pr_load_32(&sched->sleepers))
         tri_sched_wake_one(sched);
 }
@@ -99,6 +100,7 @@ static struct tri_worker *make_worker(struct tri_sched *sched, unsigned index)
     worker->sched = sched;
     worker->index = (uint16_t)index;
     worker->glance = worker->glance_every = 1;
+    worker->turn_messages = TRI_TURN_MESSAGES;
     worker->random.state = sched->config.seed ^ tri_random_next(&(struct tri_random){ index });
     worker->now = worker->attended = tri_clock_now(sched->config.clock);
     tri_wheel_init(&worker->wheel, worker->now);
@@ -107,13 +109,15 @@ static struct tri_worker *make_worker(struct tri_sched *sched, unsigned index)
     return worker;
 }
 
-static int open_worker(struct tri_worker *worker)
+int tri_worker_open(struct tri_worker *worker)
 {
     struct tri_sched *sched = worker->sched;
-    worker->pool = tri_pool_open();
-    if (!worker->pool)
-        return TR_ENOMEM;
-    tri_pool_here = worker->pool;
+    if (!sched->config.sim) { /* simulated workers have their blocks from tri_memory, one by one */
+        worker->pool = tri_pool_open();
+        if (!worker->pool)
+            return TR_ENOMEM;
+        tri_pool_here = worker->pool;
+    }
     tri_worker_here = worker;
     int error = sched->config.port_open(worker, sched->config.port_arg, &worker->port);
     if (error) {
@@ -123,8 +127,9 @@ static int open_worker(struct tri_worker *worker)
     return sched->config.worker_start ? sched->config.worker_start(worker) : 0;
 }
 
-static void close_worker(struct tri_worker *worker)
+void tri_worker_close(struct tri_worker *worker)
 {
+    tri_worker_here = worker;
     if (worker->port && worker->sched->config.worker_stop) {
         tri_worker_run_errands(worker);
         worker->sched->config.worker_stop(worker);
@@ -179,12 +184,22 @@ static void *worker_main(void *arg)
 {
     struct tri_worker *worker = arg;
     tri_os_worker_thread(worker->index, worker->sched->config.pin);
-    int error = open_worker(worker);
+    int error = tri_worker_open(worker);
     if (report_ready(worker->sched, error))
         tri_worker_loop(worker);
     wait_to_close(worker->sched);
-    close_worker(worker);
+    tri_worker_close(worker);
     return NULL;
+}
+
+static void free_all(struct tri_sched *sched)
+{
+    for (unsigned i = 0; i < sched->count; i++)
+        tri_memory_put(sched->workers[i]);
+    tri_memory_put(sched->workers);
+    tri_memory_put(sched->threads);
+    tri_condition_destroy(&sched->started);
+    pthread_mutex_destroy(&sched->lock);
 }
 
 static void join_workers(struct tri_sched *sched, unsigned threads)
@@ -192,12 +207,7 @@ static void join_workers(struct tri_sched *sched, unsigned threads)
     let_close(sched, threads);
     for (unsigned i = 0; i < threads; i++)
         pthread_join(sched->threads[i], NULL);
-    for (unsigned i = 0; i < sched->count; i++)
-        tri_memory_put(sched->workers[i]);
-    tri_memory_put(sched->workers);
-    tri_memory_put(sched->threads);
-    tri_condition_destroy(&sched->started);
-    pthread_mutex_destroy(&sched->lock);
+    free_all(sched);
 }
 
 static int start_threads(struct tri_sched *sched, unsigned *threads)
@@ -222,6 +232,12 @@ int tri_sched_start(struct tri_sched *sched, const struct tri_sched_config *conf
             error = TR_ENOMEM;
     if (!sched->workers)
         sched->count = 0;
+    if (config->sim) {
+        error = error ? error : tri_sim_add(config->sim, sched);
+        if (error)
+            free_all(sched);
+        return error;
+    }
     if (!error)
         error = start_threads(sched, &threads);
 
@@ -248,9 +264,14 @@ int tri_sched_start(struct tri_sched *sched, const struct tri_sched_config *conf
 
 void tri_sched_stop(struct tri_sched *sched)
 {
+    if (sched->config.sim) {
+        tri_sim_remove(sched->config.sim, sched);
+        free_all(sched);
+        return;
+    }
     tri_monitor_stop(sched);
     ck_pr_store_uint(&sched->stopping, 1);
-    ck_pr_fence_memory(); /* pairs with the fence in park() */
+    ck_pr_fence_memory(); /* pairs with the fence in announce_sleep() */
     tri_sched_wake_all(sched);
     join_workers(sched, sched->count);
 }

@@ -45,11 +45,14 @@ enum {
     TRI_TIMERS_AT_ONCE = 1024,      /* timers fired before actors run again */
 };
 
+struct tri_sim;
+
 struct tri_sched_config {
     unsigned workers;
     bool pin; /* worker i runs on the i-th core of the process's affinity */
     uint64_t seed;
     struct tri_clock *clock;
+    struct tri_sim *sim; /* plays the workers, which have no threads then; NULL: they have */
     int64_t watchdog_ns; /* a handler that runs longer is named in the log; 0: none */
     tri_port_open *port_open;
     void *port_arg;
@@ -102,6 +105,10 @@ int tri_sched_start(struct tri_sched *sched, const struct tri_sched_config *conf
 /* Stops workers and monitor, waits for them and frees all. Everything must have come to rest: no runnable is run any
  * more. */
 void tri_sched_stop(struct tri_sched *sched);
+
+/* On the worker's thread: opens its port, and closes all it has. */
+int tri_worker_open(struct tri_worker *worker);
+void tri_worker_close(struct tri_worker *worker);
 
 /* Makes r run: `here` is the calling thread's worker if it is one of this system's, else NULL. Any thread. */
 static inline void tri_sched_schedule(struct tri_sched *sched, struct tri_worker *here, struct tri_runnable *r);

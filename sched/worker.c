@@ -72,7 +72,7 @@ void tri_worker_deliver(struct tri_worker *home, struct tri_runnable *r)
 {
     ck_pr_fence_release();
     ck_stack_push_upmc(&home->inbox, &r->link);
-    ck_pr_fence_atomic_load(); /* publish, fence, look: pairs with the one in park() */
+    ck_pr_fence_atomic_load(); /* publish, fence, look: pairs with the one in announce_sleep() */
     if (ck_pr_load_uint(&home->state) == TRI_PARKED && ck_pr_cas_uint(&home->state, TRI_PARKED, TRI_NOTIFIED))
         home->port->class->wake(home->port);
 }
@@ -251,6 +251,41 @@ void tri_worker_attend(struct tri_worker *worker)
     tri_pool_flush();
 }
 
+/* ---- exploring --------------------------------------------------------------------------------------------------- */
+
+uint32_t tri_worker_able(struct tri_worker *worker, struct tri_runnable **able, uint32_t max)
+{
+    uint32_t count = 0;
+    tri_worker_attend(worker);
+    take_inbox(worker);
+    queue_next(worker);
+    struct tri_runnable *r = take_free_next(worker);
+    if (r)
+        push_ring(worker, r);
+    for (r = worker->pinned.first; r && count < max; r = (struct tri_runnable *)r->link.next)
+        able[count++] = r;
+    for (uint32_t left = tri_ring_size(&worker->ring); left > 0 && (r = tri_ring_pop(&worker->ring)); left--) {
+        if (count < max)
+            able[count++] = r;
+        tri_ring_push(&worker->ring, r);
+    }
+    return count;
+}
+
+void tri_worker_step_with(struct tri_worker *worker, struct tri_runnable *chosen)
+{
+    struct tri_run_list others = { 0 };
+    struct tri_runnable *r;
+    while ((r = tri_run_list_pop(&worker->pinned)))
+        if (r != chosen)
+            tri_run_list_append(&others, r);
+    worker->pinned = others;
+    for (uint32_t left = tri_ring_size(&worker->ring); left > 0 && (r = tri_ring_pop(&worker->ring)); left--)
+        if (r != chosen)
+            tri_ring_push(&worker->ring, r);
+    run(worker, chosen);
+}
+
 /* ---- stealing and sleeping --------------------------------------------------------------------------------------- */
 
 /* Half of what waits in the victim's ring, if that is surplus: two or more, or anything when the victim is stuck. */
@@ -308,40 +343,44 @@ static bool nothing_came(struct tri_worker *worker)
         !ck_pr_load_uint(&worker->sched->stopping);
 }
 
-/* Sleeps in the port until something completes, a timer is due or somebody wakes it. */
-static void park(struct tri_worker *worker)
+/* Announce, fence, look again: pairs with tri_worker_deliver and tri_sched_inject. */
+static bool announce_sleep(struct tri_worker *worker)
 {
-    struct tri_sched *sched = worker->sched;
-    int64_t deadline = tri_wheel_next(&worker->wheel);
-
     ck_pr_store_uint(&worker->state, TRI_PARKED);
     ck_pr_fence_store_atomic();
-    ck_pr_inc_32(&sched->sleepers);
-    ck_pr_fence_atomic_load(); /* announce, fence, look again: pairs with tri_worker_deliver and tri_sched_inject */
-    if (nothing_came(worker))
-        worker->port->class->poll(worker->port, deadline);
-    else if (worker->port->class->has_work(worker->port))
+    ck_pr_inc_32(&worker->sched->sleepers);
+    ck_pr_fence_atomic_load();
+    return nothing_came(worker);
+}
+
+bool tri_worker_lie_down(struct tri_worker *worker)
+{
+    tri_worker_run_errands(worker);
+    worker->had_surplus = false;
+    if (take_global(worker) || search(worker)) {
+        stop_searching(worker);
+        return false;
+    }
+    stop_searching(worker);
+    tri_pool_flush();
+    if (announce_sleep(worker))
+        return true;
+    if (worker->port->class->has_work(worker->port))
         worker->port->class->poll(worker->port, TRI_NO_WAIT);
+    tri_worker_get_up(worker);
+    return false;
+}
+
+void tri_worker_get_up(struct tri_worker *worker)
+{
+    struct tri_sched *sched = worker->sched;
     if (ck_pr_fas_uint(&worker->state, TRI_RUNNING) == TRI_NOTIFIED_SEARCH)
         worker->searching = true;
     ck_pr_dec_32(&sched->sleepers);
     ck_pr_store_32(&worker->parks, worker->parks + 1);
     ck_pr_fence_atomic_load(); /* RUNNING before the look whether the monitor sleeps; pairs with sleep_until_poked() */
     tri_monitor_poke(sched);
-}
-
-static void idle(struct tri_worker *worker)
-{
-    tri_worker_run_errands(worker);
-    worker->had_surplus = false;
-    if (take_global(worker) || search(worker)) {
-        stop_searching(worker);
-        return;
-    }
-    stop_searching(worker);
-    tri_pool_flush();
-    park(worker);
-    worker->now = tri_clock_now(worker->sched->config.clock);
+    worker->now = tri_clock_now(sched->config.clock);
     worker->attended = worker->now;
     if (timers_due(worker))
         worker->attend_due = true;
@@ -354,7 +393,10 @@ static void idle(struct tri_worker *worker)
 
 void tri_worker_loop(struct tri_worker *worker)
 {
-    while (!ck_pr_load_uint(&worker->sched->stopping))
-        if (!tri_worker_step(worker))
-            idle(worker);
+    while (!ck_pr_load_uint(&worker->sched->stopping)) {
+        if (tri_worker_step(worker) || !tri_worker_lie_down(worker))
+            continue;
+        worker->port->class->poll(worker->port, tri_wheel_next(&worker->wheel));
+        tri_worker_get_up(worker);
+    }
 }

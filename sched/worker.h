@@ -64,6 +64,7 @@ struct tri_worker {
     int64_t attended;       /* when the port, the timers and the inbox were last looked at */
     uint32_t glance;        /* messages until the clock is read again */
     uint32_t glance_every;  /* and that many from then on: about 25 us worth of them */
+    uint32_t turn_messages; /* a turn ends after so many */
     uint16_t index;
     uint8_t in_a_row;       /* turns taken from `next` and `next_pinned` */
     bool turn_over;         /* the running turn has had its time */
@@ -99,11 +100,21 @@ void tri_worker_requeue(struct tri_worker *worker, struct tri_runnable *r);
 /* Runs one turn; false when there is nothing to run. */
 bool tri_worker_step(struct tri_worker *worker);
 
+/* For an explorer, instead of tri_worker_step: everything that could run here, up to `max`, after all that comes from elsewhere
+ * was taken in; and a turn of one of them. */
+uint32_t tri_worker_able(struct tri_worker *worker, struct tri_runnable **able, uint32_t max);
+void tri_worker_step_with(struct tri_worker *worker, struct tri_runnable *r);
+
 /* Looks at port, timers, inbox, errands and sleepers, without waiting. */
 void tri_worker_attend(struct tri_worker *worker);
 
 /* Runs turns, and sleeps when there are none, until the system stops its workers. */
 void tri_worker_loop(struct tri_worker *worker);
+
+/* The two halves of sleeping, with the port's poll between them: when there is nothing to run, looks for it elsewhere and
+ * then announces that it sleeps: true; or false when something turned up. And after the poll. */
+bool tri_worker_lie_down(struct tri_worker *worker);
+void tri_worker_get_up(struct tri_worker *worker);
 
 /* Leaves an errand with a worker: the system's errand function is called with it on that worker's thread, soon if it is
  * awake. A sleeping worker is not woken. Any thread. */

@@ -129,8 +129,8 @@ mutation(a_failed_slice_leaks
 
 mutation(park_does_not_look_again
   FILE sched/worker.c
-  OLD [[    if (nothing_came(worker))]]
-  NEW [[    if (true)]]
+  OLD [[    return nothing_came(worker);]]
+  NEW [[    return true;]]
   TEST sched/park FILTER park/a_delivery_to_a_worker_that_goes_to_sleep_wakes_it TRIES 20)
 
 mutation(park_does_not_look_at_the_global_list_again
@@ -139,13 +139,12 @@ mutation(park_does_not_look_at_the_global_list_again
   NEW [[ &&]]
   TEST sched/park FILTER park/an_injection_when_the_last* TRIES 20)
 
-# The increment of `sleepers` is park()'s fence on x86: here it is a plain addition, which is right with a single worker.
+# The increment of `sleepers` is the fence of announce_sleep() on x86: here it is a plain addition, which is right with a single worker.
 mutation(park_announces_without_a_fence
   FILE sched/worker.c
-  OLD [[    ck_pr_inc_32(&sched->sleepers);
-    ck_pr_fence_atomic_load(); /* announce]]
-  NEW [[    ck_pr_store_32(&sched->sleepers, ck_pr_load_32(&sched->sleepers) + 1);
-    /* announce]]
+  OLD [[    ck_pr_inc_32(&worker->sched->sleepers);
+    ck_pr_fence_atomic_load();]]
+  NEW [[    ck_pr_store_32(&worker->sched->sleepers, ck_pr_load_32(&worker->sched->sleepers) + 1);]]
   TEST sched/park FILTER park/a_delivery_to_a_worker_that_goes_to_sleep_wakes_it TRIES 30)
 
 # Its partner in tri_worker_deliver does not show on x86: inbox and state share a cache line, and a store that waits for
