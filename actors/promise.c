@@ -195,9 +195,10 @@ void tri_promise_push(tr_self *self, struct tri_promise *promise)
 void tri_promise_arm(tr_self *self, struct tri_promise *promise, int64_t deadline)
 {
     promise->worker = self->worker->index;
-    promise->expired = false;
+    promise->expired = deadline == TR_FOREVER;
     promise->timer.deadline = deadline;
-    tri_wheel_arm(&self->worker->wheel, &promise->timer);
+    if (!promise->expired)
+        tri_wheel_arm(&self->worker->wheel, &promise->timer);
 }
 
 void tri_promise_fire(struct tri_timer *timer, void *worker_)

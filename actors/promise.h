@@ -121,7 +121,7 @@ void tri_promise_drop_all(tr_self *self, struct tri_cold *cold);
  * stale, so that the program must not see it. Sets *router if one was given for it. In the holder's turn. */
 bool tri_promise_arrive(tr_self *self, const tr_msg *m, tr_router **router);
 
-/* Arms the timer of a promise in the running worker's wheel. */
+/* Arms the timer of a promise in the running worker's wheel; one for TR_FOREVER is in none. */
 void tri_promise_arm(tr_self *self, struct tri_promise *promise, int64_t deadline);
 
 /* timer.c: the message of a periodic timer has been handled. */

@@ -25,6 +25,7 @@ struct tr_self {
     bool kept;               /* the message was taken, forwarded or answered for good: not the turn's to release */
     bool answered;           /* it is a request and has had its answer, */
     int refused;             /* or will have this one (negative) when its handler returns */
+    uint16_t watched;        /* 0; or there is a watcher, and this makes every message special (see turn.c) */
     bool ended;              /* the running actor has, its mailbox is being emptied; */
     int reason;              /* and why */
     struct tri_cache slots, promises;

@@ -3,6 +3,8 @@
  * scheduler calls tri_turn, which handles it.
  */
 #include "actors/self.h"
+#include "sched/log.h"
+#include "sched/sim.h"
 
 #include <troupe/dead_letter.h>
 #include <troupe/post.h>
@@ -94,6 +96,8 @@ void tri_dead(tr_self *self, struct tri_system *system, tr_ref to, tr_msg *m, in
 
 enum tri_push tri_deliver_to(tr_self *self, struct tri_slot *slot, tr_msg *m)
 {
+    if (tri_unlikely(self->watched) && !self->system->config.watcher->sending(self, slot, m))
+        return TRI_PUSH_FULL;
     enum tri_push push = tri_mailbox_push(&slot->box, m);
     if (push == TRI_PUSHED_IDLE)
         tri_sched_schedule(&self->system->sched, self->worker, &slot->run);
@@ -260,10 +264,14 @@ int tr_send_failed_(tr_self *self, tr_ref to, const tr_type *type, const void *b
 /* A message from a foreign thread, for an actor of this system (NULL: it is gone); NULL and *reason otherwise. */
 static tr_msg *post_message(struct tri_system *system, const tr_type *type, const void *body, size_t size, int *reason)
 {
+    bool stranger = system && system->config.sched.sim && !tri_sim_mine();
     *reason = !system                                                  ? TR_EDOWN
+              : stranger                                               ? TR_ENOTSUP
               : ck_pr_load_uint(&system->state) != TRI_SYSTEM_OPEN ? TR_ECLOSED
               : size > TR_BODY_MAX                                     ? TR_EMSGSIZE
                                                                        : TR_ENOMEM;
+    if (stranger)
+        tri_log(TR_LOG_ERROR, "tr_post of a %s: a simulation has no other threads than its own", type->name);
     tr_msg *m = *reason == TR_ENOMEM ? tri_msg_new(type, size) : NULL;
     if (!m)
         return NULL;

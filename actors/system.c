@@ -9,6 +9,7 @@
 #include "actors/promise.h"
 #include "actors/self.h"
 #include "sched/log.h"
+#include "sched/sim.h"
 
 #include <troupe/system.h>
 
@@ -39,6 +40,14 @@ void tri_system_leave(unsigned number)
 {
     ck_pr_fence_release();
     ck_pr_dec_32(&entries[number].guests);
+}
+
+bool tri_system_any(void)
+{
+    bool any = false;
+    for (unsigned i = 0; i < TRI_SYSTEMS_MAX; i++)
+        any |= ck_pr_load_ptr(&entries[i].system) != NULL;
+    return any;
 }
 
 static bool enter_table(struct tri_system *system)
@@ -105,6 +114,7 @@ static int worker_start(struct tri_worker *worker)
         return TR_ENOMEM;
     self->worker = worker;
     self->system = system;
+    self->watched = system->config.watcher ? TRI_MSG_RUNTIME : 0;
     worker->context = self;
     system->selves[worker->index] = self;
     return 0;
@@ -275,6 +285,25 @@ void tr_shutdown(tr_self *self)
     tri_system_stop(self->system);
 }
 
+/* Waits until something has changed or the deadline has come: false then. A simulation goes on meanwhile. With the lock. */
+static bool wait_for_change(struct tri_system *system, int64_t deadline)
+{
+    struct tri_sim *sim = system->config.sched.sim;
+    if (!sim)
+        return tri_condition_wait_until(&system->changed, &system->lock, deadline);
+    pthread_mutex_unlock(&system->lock);
+    bool moved = tri_sim_step(sim, deadline);
+    pthread_mutex_lock(&system->lock);
+    if (!moved && deadline > sim->now)
+        sim->now = deadline;
+    return sim->now < deadline;
+}
+
+static int64_t now_of(const struct tri_system *system)
+{
+    return tri_clock_now(system->config.sched.clock);
+}
+
 void tri_system_wait(struct tri_system *system)
 {
     pthread_mutex_lock(&system->lock);
@@ -289,7 +318,7 @@ static bool root_ends(struct tri_system *system, int64_t deadline, bool *insiste
     bool in_time = true;
     pthread_mutex_lock(&system->lock);
     while (!system->root_ended && in_time && !system->insisted)
-        in_time = tri_condition_wait_until(&system->changed, &system->lock, deadline);
+        in_time = wait_for_change(system, deadline);
     bool ended = system->root_ended;
     *insisted = system->insisted;
     pthread_mutex_unlock(&system->lock);
@@ -298,9 +327,10 @@ static bool root_ends(struct tri_system *system, int64_t deadline, bool *insiste
 
 static void pause_ms(struct tri_system *system, int ms)
 {
-    int64_t until = tri_clock_now(&tri_clock_real) + TR_MS(ms);
+    int64_t until = now_of(system) + TR_MS(ms);
     pthread_mutex_lock(&system->lock);
-    tri_condition_wait_until(&system->changed, &system->lock, until);
+    while (wait_for_change(system, until) && system->config.sched.sim)
+        ;
     pthread_mutex_unlock(&system->lock);
 }
 
@@ -337,7 +367,7 @@ static void name_stragglers(struct tri_system *system)
 static bool all_end(struct tri_system *system, int64_t deadline)
 {
     while (living(system)) {
-        if (tri_clock_now(&tri_clock_real) > deadline) {
+        if (now_of(system) > deadline) {
             tri_log(TR_LOG_ERROR, "shutdown: %" PRIu64 " actors have not ended", living(system));
             name_stragglers(system);
             return false;
@@ -361,7 +391,7 @@ static void check_balance(struct tri_system *system)
 bool tri_system_end(struct tri_system *system, int *result)
 {
     int64_t patience = system->config.shutdown_ns;
-    int64_t deadline = tri_time_add(tri_clock_now(&tri_clock_real), patience);
+    int64_t deadline = tri_time_add(now_of(system), patience);
 
     ck_pr_store_uint(&system->state, TRI_SYSTEM_STOPPING);
     tri_ask_to_end(NULL, system->root, TR_ESHUTDOWN);
@@ -369,7 +399,7 @@ bool tri_system_end(struct tri_system *system, int *result)
     if (!in_time)
         tri_log(TR_LOG_ERROR, "shutdown: the root actor has not ended%s; all actors are killed",
             insisted ? "" : " in time");
-    deadline = tri_time_add(tri_clock_now(&tri_clock_real), (insisted ? 0 : patience / 4) + TR_MS(1000));
+    deadline = tri_time_add(now_of(system), (insisted ? 0 : patience / 4) + TR_MS(1000));
     bool empty = all_end(system, deadline);
     unsigned blocked = tri_blocking_close(&system->blocking, deadline);
     if (blocked)

@@ -32,10 +32,21 @@ struct tri_counters {
 
 struct tri_name;
 
+/* Sees all that passes, in a simulation. */
+struct tri_watcher {
+    /* m is about to be put into the mailbox of `slot` by self, in a turn or between two (self->slot is NULL). False: as if
+     * the mailbox were full; not for what is promised. */
+    bool (*sending)(tr_self *self, struct tri_slot *slot, tr_msg *m);
+
+    /* The running actor is about to handle m: whether its handler shall fail instead. */
+    bool (*handling)(tr_self *self, const tr_msg *m);
+};
+
 struct tri_system_config {
     struct tri_sched_config sched; /* but for what this floor fills in */
     unsigned blocking_threads;
     int64_t shutdown_ns; /* for everything to end; after that, what is left is named */
+    const struct tri_watcher *watcher; /* NULL: none */
     const tr_actor *root;
     const void *root_arg; /* root->arg_size bytes */
 };
@@ -93,6 +104,9 @@ void tri_system_root_ended(struct tri_system *system, int reason);
  * NULL when there is none. */
 struct tri_system *tri_system_enter(unsigned number);
 void tri_system_leave(unsigned number);
+
+/* Whether the process has any system. Any thread. */
+bool tri_system_any(void);
 
 /* All counters added up. */
 struct tri_counters tri_system_count(struct tri_system *system);

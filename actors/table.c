@@ -44,6 +44,7 @@ bool tri_table_fill(struct tri_table *table, struct tri_cache *cache)
     pthread_mutex_lock(&table->lock);
     if (table->free.first || make_chunk(table))
         move(&table->free, cache, TRI_TABLE_BATCH);
+    table->taken += cache->count;
     pthread_mutex_unlock(&table->lock);
     return cache->first != NULL;
 }
@@ -59,5 +60,61 @@ void tri_table_empty(struct tri_table *table, struct tri_cache *cache)
 {
     pthread_mutex_lock(&table->lock);
     move(cache, &table->free, cache->count);
+    pthread_mutex_unlock(&table->lock);
+}
+
+static uint32_t number_of(const struct tri_table *table, const void *element)
+{
+    for (uint32_t i = 0; i < table->chunk_count; i++) {
+        size_t offset = (size_t)((const char *)element - (const char *)table->chunks[i]);
+        if (offset < (size_t)table->element_size << TRI_TABLE_CHUNK_BITS)
+            return i << TRI_TABLE_CHUNK_BITS | (uint32_t)(offset / table->element_size);
+    }
+    return 0;
+}
+
+/* Merges two lists in order; the links are the numbers' own. */
+static struct tri_free_element *merge(const struct tri_table *table, struct tri_free_element *a, struct tri_free_element *b)
+{
+    struct tri_free_element *first = NULL, **at = &first;
+    while (a && b) {
+        struct tri_free_element **lower = number_of(table, a) < number_of(table, b) ? &a : &b;
+        *at = *lower;
+        at = &(*at)->next;
+        *lower = *at;
+    }
+    *at = a ? a : b;
+    return first;
+}
+
+static struct tri_free_element *sort(const struct tri_table *table, struct tri_free_element *first, uint32_t count)
+{
+    if (count < 2)
+        return first;
+    struct tri_free_element *middle = first;
+    for (uint32_t i = 1; i < count / 2; i++)
+        middle = middle->next;
+    struct tri_free_element *rest = middle->next;
+    middle->next = NULL;
+    return merge(table, sort(table, first, count / 2), sort(table, rest, count - count / 2));
+}
+
+void tri_table_settle(struct tri_table *table)
+{
+    pthread_mutex_lock(&table->lock);
+    uint32_t count = table->taken < table->free.count ? table->taken : table->free.count;
+    struct tri_free_element *last = NULL, *rest = table->free.first;
+    for (uint32_t i = 0; i < count; i++) {
+        last = rest;
+        rest = rest->next;
+    }
+    if (last) {
+        last->next = NULL;
+        table->free.first = sort(table, table->free.first, count);
+        for (last = table->free.first; last->next; last = last->next)
+            ;
+        last->next = rest;
+    }
+    table->taken = 0;
     pthread_mutex_unlock(&table->lock);
 }

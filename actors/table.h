@@ -39,6 +39,7 @@ struct tri_table {
     void **chunks; /* of 2^(24 - TRI_TABLE_CHUNK_BITS) pointers */
     uint32_t chunk_count, chunks_max;
     uint32_t element_size;
+    uint32_t taken; /* elements that were taken off the free list since it was in order */
     void (*init)(void *element, uint32_t index); /* for a new element, once */
 };
 
@@ -50,6 +51,9 @@ void tri_table_spill(struct tri_table *table, struct tri_cache *cache);
 
 /* Takes all off a cache whose thread ends. */
 void tri_table_empty(struct tri_table *table, struct tri_cache *cache);
+
+/* Puts the free elements back into the order in which they were first given out. When all are free, and in no cache. */
+void tri_table_settle(struct tri_table *table);
 
 /* How many chunks there are; every element of a lower chunk exists. Any thread. */
 static inline uint32_t tri_table_chunks(const struct tri_table *table)

@@ -3,7 +3,7 @@
 #include "actors/self.h"
 #include "sched/log.h"
 
-/* Flags of messages that need more than to be handed to the handler. */
+/* Flags of messages that need more than to be handed to the handler. (tr_self.watched is one of them, or 0.) */
 enum {
     SPECIAL = TRI_MSG_RUNTIME | TRI_MSG_OVERFLOW | TRI_MSG_BULK | TRI_MSG_REQUEST | TRI_MSG_ANSWER | TRI_MSG_MEMORY |
         TRI_MSG_INCARNATION
@@ -81,6 +81,15 @@ static void outlived(tr_self *self, tr_msg *m)
         tri_expire(self, m);
 }
 
+/* The handler, when the watcher wants it to fail. */
+static int crash(tr_self *self, void *state, const tr_msg *m)
+{
+    (void)self;
+    (void)state;
+    (void)m;
+    return TR_ECRASHED;
+}
+
 static TRI_COLD void handle_special(tr_self *self, struct tri_slot *slot, tr_msg *m)
 {
     tr_router *router = slot->spec->receive;
@@ -89,6 +98,7 @@ static TRI_COLD void handle_special(tr_self *self, struct tri_slot *slot, tr_msg
         outlived(self, m);
         return;
     }
+    bool fails = self->watched && self->system->config.watcher->handling(self, m);
     if (m->flags_ & TRI_MSG_RUNTIME) {
         ((const struct tri_runtime_type *)m->type)->handle(self, m);
         return;
@@ -107,7 +117,7 @@ static TRI_COLD void handle_special(tr_self *self, struct tri_slot *slot, tr_msg
     }
     if (m->flags_ & TRI_MSG_REQUEST && !admit_request(self, m))
         return;
-    call(self, slot, m, router);
+    call(self, slot, m, fails ? crash : router);
     self->deadline = 0;
 }
 
@@ -117,7 +127,7 @@ static inline void handle(tr_self *self, struct tri_slot *slot, tr_msg *m)
         tri_dead(self, NULL, tri_ref_make(m->generation_, tri_ref_slot(self->me)), m, TR_EDOWN);
         return;
     }
-    if (tri_unlikely(m->flags_ & SPECIAL))
+    if (tri_unlikely((m->flags_ | self->watched) & SPECIAL))
         handle_special(self, slot, m);
     else
         call(self, slot, m, slot->spec->receive);
@@ -208,7 +218,7 @@ void tri_turn(struct tri_worker *worker, struct tri_runnable *r)
     self->me = tri_slot_ref(slot);
     if (tri_unlikely(slot->status == TRI_STARTING))
         tri_start(self);
-    for (uint32_t left = TRI_TURN_MESSAGES, before = left; self->slot; before = left) {
+    for (uint32_t left = worker->turn_messages, before = left; self->slot; before = left) {
         bool done = handle_all(self, slot, worker, &left);
         if (done && self->slot && tri_unlikely(slot->flags & TRI_SLOT_SETTLE))
             settle(self, slot);
