@@ -18,22 +18,22 @@ static int set(tri_fd fd, int level, int name, int value)
     return result_of(setsockopt(fd, level, name, &value, sizeof value));
 }
 
-tri_fd tri_socket_tcp(const tr_address *address)
+static tri_fd open_tcp(const tr_address *address)
 {
     int family = address->family == TR_IPV6 ? AF_INET6 : AF_INET;
     return result_of(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
 }
 
-int tri_socket_bind(tri_fd fd, const tr_address *address)
+static int bind_to(tri_fd fd, const tr_address *address)
 {
     struct sockaddr_storage storage;
     socklen_t length = tri_address_to_system(address, &storage);
     return result_of(bind(fd, (struct sockaddr *)&storage, length));
 }
 
-tri_fd tri_socket_listen(const tr_address *address, int backlog, bool reuse_port)
+static tri_fd open_listening(const tr_address *address, int backlog, bool reuse_port)
 {
-    tri_fd fd = tri_socket_tcp(address);
+    tri_fd fd = open_tcp(address);
     if (fd < 0)
         return fd;
     int error = set(fd, SOL_SOCKET, SO_REUSEADDR, 1); /* POSIX: does not let two listeners share the port */
@@ -42,7 +42,7 @@ tri_fd tri_socket_listen(const tr_address *address, int backlog, bool reuse_port
     if (!error && reuse_port)
         error = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (!error)
-        error = tri_socket_bind(fd, address);
+        error = bind_to(fd, address);
     if (!error)
         error = result_of(listen(fd, backlog));
     if (!error)
@@ -56,7 +56,7 @@ tri_fd tri_socket_accept(tri_fd fd)
     return result_of(accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
-tr_address tri_socket_local(tri_fd fd)
+static tr_address local_of(tri_fd fd)
 {
     struct sockaddr_storage storage = { 0 };
     socklen_t length = sizeof storage;
@@ -64,7 +64,7 @@ tr_address tri_socket_local(tri_fd fd)
     return tri_address_from_system(&storage);
 }
 
-tr_address tri_socket_remote(tri_fd fd)
+static tr_address remote_of(tri_fd fd)
 {
     struct sockaddr_storage storage = { 0 };
     socklen_t length = sizeof storage;
@@ -72,12 +72,12 @@ tr_address tri_socket_remote(tri_fd fd)
     return tri_address_from_system(&storage);
 }
 
-int tri_socket_nodelay(tri_fd fd, bool on)
+static int set_nodelay(tri_fd fd, bool on)
 {
     return set(fd, IPPROTO_TCP, TCP_NODELAY, on);
 }
 
-int tri_socket_keepalive(tri_fd fd, int64_t after_ns)
+static int set_keepalive(tri_fd fd, int64_t after_ns)
 {
     int64_t seconds = (after_ns + 999999999) / 1000000000;
     int error = set(fd, SOL_SOCKET, SO_KEEPALIVE, after_ns > 0);
@@ -86,7 +86,7 @@ int tri_socket_keepalive(tri_fd fd, int64_t after_ns)
     return error;
 }
 
-int tri_socket_buffers(tri_fd fd, int send_bytes, int receive_bytes)
+static int set_buffers(tri_fd fd, int send_bytes, int receive_bytes)
 {
     int error = send_bytes ? set(fd, SOL_SOCKET, SO_SNDBUF, send_bytes) : 0;
     return !error && receive_bytes ? set(fd, SOL_SOCKET, SO_RCVBUF, receive_bytes) : error;
@@ -101,18 +101,18 @@ int tri_socket_error(tri_fd fd)
     return number ? tri_error_from_errno(number) : 0;
 }
 
-int tri_socket_shutdown(tri_fd fd)
+static int shut_down(tri_fd fd)
 {
     return result_of(shutdown(fd, SHUT_WR));
 }
 
-void tri_socket_reset_on_close(tri_fd fd)
+static void reset_on_close(tri_fd fd)
 {
     struct linger linger = { .l_onoff = 1, .l_linger = 0 };
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger); /* if it cannot be, the close ends it */
 }
 
-int tri_socket_adopt(tri_fd fd)
+static int adopt(tri_fd fd)
 {
     struct sockaddr_storage storage;
     socklen_t length = sizeof storage;
@@ -129,7 +129,22 @@ int tri_socket_adopt(tri_fd fd)
     return 0;
 }
 
-void tri_socket_close(tri_fd fd)
+static void close_it(tri_fd fd)
 {
     close(fd);
 }
+
+const struct tri_socket_class tri_sockets_of_system = {
+    .open_tcp = open_tcp,
+    .open_listening = open_listening,
+    .bind_to = bind_to,
+    .local_of = local_of,
+    .remote_of = remote_of,
+    .set_nodelay = set_nodelay,
+    .set_keepalive = set_keepalive,
+    .set_buffers = set_buffers,
+    .shut_down = shut_down,
+    .reset_on_close = reset_on_close,
+    .adopt = adopt,
+    .close_it = close_it,
+};

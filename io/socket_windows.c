@@ -85,14 +85,14 @@ int tri_winsock_start(void)
 
 /* ---- sockets ----------------------------------------------------------------------------------------------------- */
 
-tri_fd tri_socket_tcp(const tr_address *address)
+static tri_fd open_tcp(const tr_address *address)
 {
     int family = address->family == TR_IPV6 ? AF_INET6 : AF_INET;
     SOCKET socket = WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
     return socket == INVALID_SOCKET ? last_error() : (tri_fd)socket;
 }
 
-int tri_socket_bind(tri_fd fd, const tr_address *address)
+static int bind_to(tri_fd fd, const tr_address *address)
 {
     struct sockaddr_storage storage;
     socklen_t length = tri_address_to_system(address, &storage);
@@ -107,23 +107,23 @@ static int backlog_of(int wanted)
 }
 
 /* SO_REUSEADDR is not set: here it would let another program take the address over. */
-tri_fd tri_socket_listen(const tr_address *address, int backlog, bool reuse_port)
+static tri_fd open_listening(const tr_address *address, int backlog, bool reuse_port)
 {
-    tri_fd fd = reuse_port ? TR_ENOTSUP : tri_socket_tcp(address);
+    tri_fd fd = reuse_port ? TR_ENOTSUP : open_tcp(address);
     if (fd < 0)
         return fd;
     int error = address->family == TR_IPV6 ? set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) : 0;
     if (!error)
-        error = tri_socket_bind(fd, address);
+        error = bind_to(fd, address);
     if (!error)
         error = result_of(listen(socket_of(fd), backlog_of(backlog)));
     if (!error)
         return fd;
-    tri_socket_close(fd);
+    closesocket(socket_of(fd));
     return error;
 }
 
-tr_address tri_socket_local(tri_fd fd)
+static tr_address local_of(tri_fd fd)
 {
     struct sockaddr_storage storage = { 0 };
     socklen_t length = sizeof storage;
@@ -131,7 +131,7 @@ tr_address tri_socket_local(tri_fd fd)
     return tri_address_from_system(&storage);
 }
 
-tr_address tri_socket_remote(tri_fd fd)
+static tr_address remote_of(tri_fd fd)
 {
     struct sockaddr_storage storage = { 0 };
     socklen_t length = sizeof storage;
@@ -139,12 +139,12 @@ tr_address tri_socket_remote(tri_fd fd)
     return tri_address_from_system(&storage);
 }
 
-int tri_socket_nodelay(tri_fd fd, bool on)
+static int set_nodelay(tri_fd fd, bool on)
 {
     return set(fd, IPPROTO_TCP, TCP_NODELAY, on);
 }
 
-int tri_socket_keepalive(tri_fd fd, int64_t after_ns)
+static int set_keepalive(tri_fd fd, int64_t after_ns)
 {
     int64_t ms = (after_ns + 999999) / 1000000;
     DWORD bytes;
@@ -154,24 +154,24 @@ int tri_socket_keepalive(tri_fd fd, int64_t after_ns)
     return result_of(WSAIoctl(socket_of(fd), SIO_KEEPALIVE_VALS, &values, sizeof values, NULL, 0, &bytes, NULL, NULL));
 }
 
-int tri_socket_buffers(tri_fd fd, int send_bytes, int receive_bytes)
+static int set_buffers(tri_fd fd, int send_bytes, int receive_bytes)
 {
     int error = send_bytes ? set(fd, SOL_SOCKET, SO_SNDBUF, send_bytes) : 0;
     return !error && receive_bytes ? set(fd, SOL_SOCKET, SO_RCVBUF, receive_bytes) : error;
 }
 
-int tri_socket_shutdown(tri_fd fd)
+static int shut_down(tri_fd fd)
 {
     return result_of(shutdown(socket_of(fd), SD_SEND));
 }
 
-void tri_socket_reset_on_close(tri_fd fd)
+static void reset_on_close(tri_fd fd)
 {
     struct linger linger = { .l_onoff = 1, .l_linger = 0 };
     setsockopt(socket_of(fd), SOL_SOCKET, SO_LINGER, (const char *)&linger, sizeof linger); /* else the close ends it */
 }
 
-int tri_socket_adopt(tri_fd fd)
+static int adopt(tri_fd fd)
 {
     struct sockaddr_storage storage;
     int length = sizeof storage, type = 0, type_length = sizeof type;
@@ -187,8 +187,23 @@ int tri_socket_adopt(tri_fd fd)
 }
 
 /* Or of whatever else a program wanted to be adopted. */
-void tri_socket_close(tri_fd fd)
+static void close_it(tri_fd fd)
 {
     if (closesocket(socket_of(fd)) && WSAGetLastError() == WSAENOTSOCK)
         CloseHandle((HANDLE)socket_of(fd));
 }
+
+const struct tri_socket_class tri_sockets_of_system = {
+    .open_tcp = open_tcp,
+    .open_listening = open_listening,
+    .bind_to = bind_to,
+    .local_of = local_of,
+    .remote_of = remote_of,
+    .set_nodelay = set_nodelay,
+    .set_keepalive = set_keepalive,
+    .set_buffers = set_buffers,
+    .shut_down = shut_down,
+    .reset_on_close = reset_on_close,
+    .adopt = adopt,
+    .close_it = close_it,
+};
