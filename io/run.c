@@ -2,6 +2,7 @@
 
 #include "actors/self.h"
 #include "io/backends.h"
+#include "io/run.h"
 #include "io/signals.h"
 #include "io/tcp.h"
 #include "sched/log.h"
@@ -20,6 +21,11 @@ static void init_once(void)
     tri_op_init();
     tri_owner_init();
     tri_tcp_init();
+}
+
+void tri_run_init(void)
+{
+    pthread_once(&once, init_once);
 }
 
 /* ---- the port ---------------------------------------------------------------------------------------------------- */
@@ -76,8 +82,6 @@ static int choose_port(const char *wish, unsigned *number)
 
 /* ---- opening and closing ----------------------------------------------------------------------------------------- */
 
-extern const struct tri_actor tri_supervisor_actor;
-
 static int check_options(const tr_options *options)
 {
     if (!options->actor == !options->supervisor) {
@@ -93,11 +97,21 @@ static int check_options(const tr_options *options)
     return 0;
 }
 
+static bool is_simulated(const tr_options *options)
+{
+    const char *wish = options->port && *options->port ? options->port : getenv("TROUPE_PORT");
+    return wish && strcmp(wish, "sim") == 0;
+}
+
 static int open_system(const tr_options *options, struct tri_system **system)
 {
     unsigned port = 0, cores = tri_os_cores();
-    pthread_once(&once, init_once);
+    tri_run_init();
     int error = check_options(options);
+    if (!error && is_simulated(options)) {
+        tri_log(TR_LOG_ERROR, "port sim: a simulation has one thread, which tr_run is for; tr_open is not");
+        error = TR_ENOTSUP;
+    }
     if (error || (error = choose_port(options->port, &port)))
         return error;
     unsigned blocking = cores + BLOCKING_MORE < BLOCKING_MIN ? BLOCKING_MIN : cores + BLOCKING_MORE;
@@ -147,6 +161,10 @@ static int end(struct tri_system *system, tr_system *handle)
 
 int tr_run(const tr_options *options)
 {
+    if (is_simulated(options)) {
+        int error = check_options(options);
+        return error ? error : tri_sim_run_options(options);
+    }
     struct tri_system *system;
     tr_system own = { 0 }, *handle = options->system ? options->system : &own;
     int unwatched = options->signals ? tri_signals_watch(on_signal, handle) : 0;

@@ -241,7 +241,8 @@ int tr_tcp_adopt_(tr_self *self, tr_ref *connection, int fd, const tr_tcp_option
     if (!slot) {
         if (error != TR_EBADF)
             tri_socket_close(fd);
-        tri_log(TR_LOG_WARNING, "adopting descriptor %d: %s", fd, tr_strerror(error));
+        tri_log(TR_LOG_WARNING, "adopting descriptor %d: %s", fd,
+            error == TR_ENOTSUP ? "a simulation has no descriptors of the system" : tr_strerror(error));
         return error;
     }
     tri_tcp_set_options(fd, settings);

@@ -20,8 +20,8 @@ typedef struct tr_options {
 
     unsigned workers; /* threads that run actors, up to 1000; 0: as many as cores the process may use */
     bool pin;         /* each on a core of its own */
-    const char *port; /* "uring" or "epoll", on Windows "iocp"; NULL: TROUPE_PORT from the environment, else the first that
-                       * works */
+    const char *port; /* "uring" or "epoll", on Windows "iocp"; "sim", see <troupe/sim.h>; NULL: TROUPE_PORT from the
+                       * environment, else the first that works */
     bool signals;     /* SIGINT and SIGTERM (Windows: Ctrl-C, Ctrl-Break, the end of the console or the session) end the
                        * system: the first asks, the second insists, the third kills the process */
     unsigned blocking_threads; /* most threads of tr_block; 0: 4 more than cores, at least 8 */

@@ -7,6 +7,7 @@
 #include <troupe/ask.h>
 #include <troupe/block.h>
 #include <troupe/buf.h>
+#include <troupe/check.h>
 #include <troupe/dead_letter.h>
 #include <troupe/error.h>
 #include <troupe/format.h>
@@ -18,6 +19,7 @@
 #include <troupe/probe.h>
 #include <troupe/ref.h>
 #include <troupe/run.h>
+#include <troupe/sim.h>
 #include <troupe/stats.h>
 #include <troupe/supervisor.h>
 #include <troupe/system.h>

@@ -1,0 +1,268 @@
+/*
+ * What is checked in every simulated run, and noted: each message that is sent and handled passes here.
+ *
+ * An actor is known by its number in the order in which actors were first seen, which is the same in every run of a seed;
+ * its reference is not, for the generations of slots go on from run to run.
+ */
+#include "actors/promise.h"
+#include "actors/self.h"
+#include "io/owner.h"
+#include "io/sim/world.h"
+#include "io/tcp.h"
+#include "mailbox/memory.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+/* What the owner of a connection or a listener has heard. */
+enum grammar { NOTHING, LISTENING, CONNECTED, ENDED_READING, OVER };
+
+struct seen {
+    uint64_t actor;   /* its reference; 0: free */
+    uint32_t number;  /* from 1 */
+    uint8_t grammar;  /* what has come from it */
+    bool full;        /* said tr_tcp_writable(false) last */
+    bool connection;
+};
+
+/* The last message that one actor has handled of another, in one lane. */
+struct pair {
+    uint64_t key; /* 0: free */
+    uint32_t last;
+};
+
+struct tri_sim_checks {
+    struct seen *seen;
+    uint32_t seen_room, actors; /* a power of two */
+    struct pair *pairs;
+    uint32_t pairs_room, pair_count; /* a power of two */
+    uint32_t sent;
+    const tr_type *type; /* the last one hashed */
+    uint64_t type_hash;
+};
+
+void tri_checks_open(struct tri_sim_world *world)
+{
+    struct tri_sim_checks *c = tri_sim_memory(&world->sim, sizeof *c);
+    c->seen_room = c->pairs_room = 256;
+    c->seen = tri_sim_memory(&world->sim, c->seen_room * sizeof *c->seen);
+    c->pairs = tri_sim_memory(&world->sim, c->pairs_room * sizeof *c->pairs);
+    world->checks = c;
+}
+
+void tri_checks_close(struct tri_sim_world *world)
+{
+    tri_memory_put(world->checks->seen);
+    tri_memory_put(world->checks->pairs);
+    tri_memory_put(world->checks);
+    world->checks = NULL;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    return tri_random_next(&(struct tri_random){ hash ^ value });
+}
+
+/* ---- actors ------------------------------------------------------------------------------------------------------ */
+
+static struct seen *find_seen(struct seen *seen, uint32_t room, uint64_t actor)
+{
+    uint32_t i = (uint32_t)mix(actor, 0) & (room - 1);
+    while (seen[i].actor && seen[i].actor != actor)
+        i = (i + 1) & (room - 1);
+    return &seen[i];
+}
+
+static struct seen *see(struct tri_sim_world *world, tr_ref actor)
+{
+    static struct seen nobody;
+    struct tri_sim_checks *c = world->checks;
+    if (tr_ref_is_nobody(actor))
+        return &nobody;
+    struct seen *seen = find_seen(c->seen, c->seen_room, actor.bits);
+    if (seen->actor)
+        return seen;
+    if (2 * ++c->actors > c->seen_room) {
+        struct seen *all = tri_sim_memory(&world->sim, 2 * c->seen_room * sizeof *all);
+        for (uint32_t i = 0; i < c->seen_room; i++)
+            if (c->seen[i].actor)
+                *find_seen(all, 2 * c->seen_room, c->seen[i].actor) = c->seen[i];
+        tri_memory_put(c->seen);
+        c->seen = all;
+        c->seen_room *= 2;
+        seen = find_seen(c->seen, c->seen_room, actor.bits);
+    }
+    seen->actor = actor.bits;
+    seen->number = c->actors;
+    return seen;
+}
+
+static const char *name_of(tr_ref actor)
+{
+    struct tri_slot *slot = tr_ref_is_nobody(actor) ? NULL : tri_slot_at(tri_ref_slot(actor));
+    return slot && slot->spec && slot->spec->name && tr_ref_eq(tri_slot_ref(slot), actor) ? slot->spec->name : "-";
+}
+
+/* ---- order ------------------------------------------------------------------------------------------------------- */
+
+static struct pair *find_pair(struct pair *pairs, uint32_t room, uint64_t key)
+{
+    uint32_t i = (uint32_t)mix(key, 0) & (room - 1);
+    while (pairs[i].key && pairs[i].key != key)
+        i = (i + 1) & (room - 1);
+    return &pairs[i];
+}
+
+static struct pair *pair_of(struct tri_sim_world *world, uint64_t key)
+{
+    struct tri_sim_checks *c = world->checks;
+    struct pair *pair = find_pair(c->pairs, c->pairs_room, key);
+    if (pair->key)
+        return pair;
+    if (2 * ++c->pair_count > c->pairs_room) {
+        struct pair *pairs = tri_sim_memory(&world->sim, 2 * c->pairs_room * sizeof *pairs);
+        for (uint32_t i = 0; i < c->pairs_room; i++)
+            if (c->pairs[i].key)
+                *find_pair(pairs, 2 * c->pairs_room, c->pairs[i].key) = c->pairs[i];
+        tri_memory_put(c->pairs);
+        c->pairs = pairs;
+        c->pairs_room *= 2;
+        pair = find_pair(c->pairs, c->pairs_room, key);
+    }
+    pair->key = key;
+    return pair;
+}
+
+/* Messages of one sender to one receiver in one lane are handled in the order they were sent. */
+static void check_order(struct tri_sim_world *world, uint32_t from, uint32_t to, const tr_msg *m)
+{
+    if (!m->cause_)
+        return;
+    struct pair *pair = pair_of(world, (uint64_t)from << 34 | (uint64_t)to << 4 | (m->flags_ & TRI_MSG_LANES) << 2 | 1);
+    if ((int32_t)(m->cause_ - pair->last) < 0)
+        tri_world_fails(world, TR_EFAULT, "%s #%u handles a %s of #%u out of order", name_of(world->sim.playing ?
+            ((tr_self *)world->sim.playing->context)->me : TR_NOBODY), to, m->type->name, from);
+    pair->last = m->cause_;
+}
+
+/* ---- the grammar of transports ----------------------------------------------------------------------------------- */
+
+/* What may follow, see <troupe/tcp.h>. */
+static bool follows(struct seen *seen, const tr_msg *m)
+{
+    bool open = seen->grammar == CONNECTED || seen->grammar == ENDED_READING;
+    if (tr_is(tr_tcp_listening, m) || tr_is(tr_tcp_accept_paused, m))
+        return seen->grammar == NOTHING ? (seen->grammar = LISTENING, true) : seen->grammar == LISTENING;
+    if (tr_is(tr_tcp_connected, m))
+        return seen->grammar == NOTHING && (seen->grammar = CONNECTED);
+    if (tr_is(tr_tcp_data, m))
+        return seen->grammar == CONNECTED;
+    if (tr_is(tr_tcp_eof, m))
+        return seen->grammar == CONNECTED && (seen->grammar = ENDED_READING);
+    if (tr_is(tr_tcp_writable, m)) {
+        bool writable = tr_body(tr_tcp_writable, m)->writable, right = open && writable == seen->full;
+        seen->full = !writable;
+        return right;
+    }
+    if (tr_is(tr_tcp_closed, m))
+        return (seen->connection ? open : seen->grammar <= LISTENING) && (seen->grammar = OVER);
+    return true;
+}
+
+static void check_grammar(struct tri_sim_world *world, const tr_msg *m)
+{
+    struct seen *seen = see(world, m->from);
+    uint8_t before = seen->grammar;
+    static const char *const words[] = { "nothing", "listening", "connected", "eof", "closed" };
+    if (!follows(seen, m))
+        tri_world_fails(world, TR_EFAULT, "%s #%u says %s after %s", name_of(m->from), seen->number, m->type->name,
+            words[before]);
+}
+
+/* ---- watching ---------------------------------------------------------------------------------------------------- */
+
+static bool sending(tr_self *self, struct tri_slot *slot, tr_msg *m)
+{
+    struct tri_sim_world *world = tri_world();
+    bool own = self->slot && tr_ref_eq(m->from, self->me); /* not what is passed on, or sent for another */
+    m->cause_ = own ? ++world->checks->sent : 0;
+    if (own && world->checks->sent == 0)
+        m->cause_ = ++world->checks->sent;
+    if (self->slot && self->slot->spec == &tri_tcp_actor.actor)
+        see(world, self->me)->connection = true;
+    if (m->flags_ & (TRI_MSG_EXEMPT | TRI_MSG_RUNTIME | TRI_MSG_SYSTEM) || tri_internal(slot->spec))
+        return true;
+    return !tri_fault(world, TRI_FAULT_mailbox_full);
+}
+
+static void note(struct tri_sim_world *world, tr_self *self, uint32_t actor, uint32_t from, const tr_msg *m)
+{
+    struct tri_sim_checks *c = world->checks;
+    if (c->type != m->type) {
+        c->type = m->type;
+        c->type_hash = tri_hash(m->type->name);
+    }
+    world->hash = mix(mix(world->hash, (uint64_t)actor << 32 | from), c->type_hash ^ (uint64_t)world->sim.now);
+    if (!world->trace)
+        return;
+    struct tri_sim_node *node = tri_sim_node_of(world, self->worker->sched);
+    fprintf(world->trace, "%14.6f ms  %-10s %u  %s #%" PRIu32 "  %s", (double)(world->sim.now - TR_SECONDS(1)) / 1e6,
+        node->host->name, self->worker->index, name_of(self->me), actor, m->type->name);
+    if (from)
+        fprintf(world->trace, "  from %s #%" PRIu32, name_of(m->from), from);
+    fputc('\n', world->trace);
+}
+
+static bool handling(tr_self *self, const tr_msg *m)
+{
+    struct tri_sim_world *world = tri_world();
+    bool operation = tri_msg_memory(m) == TRI_MEMORY_OPERATION; /* whose `from` is its slot */
+    uint32_t actor = see(world, self->me)->number, from = operation ? 0 : see(world, m->from)->number;
+    bool internal = tri_internal(self->slot->spec);
+    world->result->messages++;
+    note(world, self, actor, from, m);
+    check_order(world, from, actor, m);
+    if (m->flags_ & TRI_MSG_RUNTIME || internal)
+        return false;
+    check_grammar(world, m);
+    if (tri_fault(world, TRI_FAULT_slow))
+        world->sim.now += (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, (uint32_t)TR_MS(200));
+    return !tr_ref_eq(self->me, self->system->root) && tri_fault(world, TRI_FAULT_crash);
+}
+
+const struct tri_watcher tri_sim_watcher = { .sending = sending, .handling = handling };
+
+/* ---- who waits for whom ------------------------------------------------------------------------------------------ */
+
+static void add(char *what, size_t size, const char *format, ...) TR_FORMAT_(3, 4);
+
+static void add(char *what, size_t size, const char *format, ...)
+{
+    size_t length = strlen(what);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what + length, size - length, format, arguments);
+    va_end(arguments);
+}
+
+unsigned tri_checks_waiting(struct tri_sim_world *world, char *what, size_t size)
+{
+    unsigned count = 0;
+    uint32_t slots = tri_table_chunks(&tri_slots) << TRI_TABLE_CHUNK_BITS;
+    for (uint32_t i = 1; i < slots; i++) {
+        struct tri_slot *slot = tri_slot_at(i);
+        if (slot->box.word == TRI_WORD_CLOSED || !slot->cold)
+            continue;
+        for (struct cork_dllist_item *at = cork_dllist_start(&slot->cold->held); !cork_dllist_is_end(&slot->cold->held, at);
+             at = at->next) {
+            struct tri_promise *promise = tri_container_of(at, struct tri_promise, held);
+            if (promise->kind != TRI_PROMISE_CALL || promise->state != TRI_ARMED)
+                continue;
+            tr_ref me = tri_slot_ref(slot), other = promise->failed.to;
+            add(what, size, "%s%s #%" PRIu32 " waits for %s #%" PRIu32, count++ ? ", " : "", name_of(me),
+                see(world, me)->number, name_of(other), see(world, other)->number);
+        }
+    }
+    return count;
+}

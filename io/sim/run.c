@@ -1,0 +1,479 @@
+#include "io/sim/script.h"
+
+#include "actors/promise.h"
+#include "actors/self.h"
+#include "io/run.h"
+#include "mailbox/memory.h"
+#include "mailbox/panic.h"
+#include "sched/check.h"
+#include "sched/log.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    WORKERS = 2,
+    WORKERS_MAX = 16,
+    BUGGIFY = 250000,
+    STEPS_MAX = 10000000,
+};
+
+#define LATENCY_MAX_NS TR_SECONDS(4)
+
+struct tri_sim_job {
+    struct tri_event event;
+    struct tri_job *job;
+    struct tri_sim_node *node;
+    struct tri_sim_job *next;
+};
+
+struct tri_sim_node *tri_sim_node_of(struct tri_sim_world *world, const struct tri_sched *sched)
+{
+    unsigned i = 0;
+    while (&world->nodes[i].system->sched != sched)
+        i++;
+    return &world->nodes[i];
+}
+
+/* ---- what goes wrong --------------------------------------------------------------------------------------------- */
+
+void tri_world_fails(struct tri_sim_world *world, int error, const char *format, ...)
+{
+    tr_sim_result *result = world->result;
+    va_list arguments;
+    if (result->error)
+        return;
+    result->error = error;
+    va_start(arguments, format);
+    vsnprintf(result->what, sizeof result->what, format, arguments);
+    va_end(arguments);
+}
+
+static void check_failed(const tr_check *check)
+{
+    struct tri_sim_world *world = tri_world();
+    struct tri_worker *worker = tri_worker_here;
+    const char *slash = strrchr(check->file, '/');
+    tr_self *self = worker ? worker->context : NULL;
+    tri_world_fails(world, TR_EFAULT, "%s:%d: it is not so that %s (%s)", slash ? slash + 1 : check->file, check->line,
+        check->text, self && self->slot && self->slot->spec->name ? self->slot->spec->name : "outside of an actor");
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+static bool refuse_memory(void)
+{
+    struct tri_sim_world *world = tri_world();
+    if (!world || world->sim.calm || !tri_sim_mine())
+        return false;
+    return ++world->result->requests == world->options.fail_memory || tri_fault(world, TRI_FAULT_out_of_memory);
+}
+
+/* What is held, but for the tables of slots and promises, which only grow. */
+static int64_t held(void)
+{
+    return tri_memory_live() - tri_table_chunks(&tri_slots) - tri_table_chunks(&tri_promises);
+}
+
+/* ---- blocking jobs ----------------------------------------------------------------------------------------------- */
+
+static void take_job(struct tri_sim_job *job, bool canceled)
+{
+    struct tri_sim_job **at = &job->node->jobs;
+    while (*at != job)
+        at = &(*at)->next;
+    *at = job->next;
+    tri_sim_cancel(&job->node->world->sim, &job->event);
+    job->job->run(job->job, canceled);
+    tri_memory_put(job);
+}
+
+static void on_job(struct tri_event *event)
+{
+    take_job(tri_container_of(event, struct tri_sim_job, event), false);
+}
+
+static void block(struct tri_blocking *pool, struct tri_job *job)
+{
+    struct tri_sim_world *world = tri_world();
+    struct tri_system *system = tri_container_of(pool, struct tri_system, blocking);
+    struct tri_sim_node *node = tri_sim_node_of(world, &system->sched);
+    while (!job && node->jobs)
+        take_job(node->jobs, true);
+    if (!job)
+        return;
+    struct tri_sim_job *later = tri_sim_memory(&world->sim, sizeof *later);
+    *later = (struct tri_sim_job){ .event.happen = on_job, .job = job, .node = node, .next = node->jobs };
+    node->jobs = later;
+    tri_sim_at(&world->sim, &later->event, world->sim.now + 1 +
+        (int64_t)tri_sim_below(&world->sim, TRI_STREAM_NETWORK, (uint32_t)TR_MS(20)));
+}
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+static int check_options(const tr_sim_options *o, char *what, size_t size)
+{
+    int64_t times[] = { o->run_ns, o->heal_ns, o->settle_ns, o->latency_min_ns, o->latency_max_ns };
+    for (unsigned i = 0; i < sizeof times / sizeof times[0]; i++)
+        if (times[i] < 0) {
+            snprintf(what, size, "a time is negative: %" PRId64 " ns", times[i]);
+            return TR_EINVAL;
+        }
+    if (o->latency_min_ns > o->latency_max_ns || o->latency_max_ns > LATENCY_MAX_NS) {
+        snprintf(what, size, "a latency of %" PRId64 " to %" PRId64 " ns: from the smaller to the larger, 4 s at the most",
+            o->latency_min_ns, o->latency_max_ns);
+        return TR_EINVAL;
+    }
+    if (o->settle_ns && !o->heal_ns) {
+        snprintf(what, size, "settle_ns is counted from heal_ns, which is 0");
+        return TR_EINVAL;
+    }
+    int error = tri_faults_check(&o->faults, what, size);
+    return error ? error : tri_scripts_check(o->scripts, what, size);
+}
+
+static int check_host(const tr_sim_host *host, char *what, size_t size)
+{
+    char text[TR_ADDRESS_TEXT];
+    tr_address address;
+    const char *bad = NULL;
+    snprintf(text, sizeof text, host->address && strchr(host->address, ':') ? "[%s]:0" : "%s:0",
+        host->address ? host->address : "10.0.0.1");
+    if (!host->actor == !host->supervisor)
+        bad = "needs a root: either an actor or a supervisor";
+    else if (host->workers > WORKERS_MAX)
+        bad = "has more than 16 workers";
+    else if (tr_address_parse(text, &address))
+        bad = "has a bad address";
+    if (bad)
+        snprintf(what, size, "host \"%s\"%s%s%s %s", host->name, host->address ? " (" : "", host->address ? host->address : "",
+            host->address ? ")" : "", bad);
+    return bad ? TR_EINVAL : 0;
+}
+
+static tr_address address_of(const tr_sim_host *host, unsigned number)
+{
+    char text[TR_ADDRESS_TEXT];
+    tr_address address;
+    if (!host->address)
+        return (tr_address){ .family = TR_IPV4, .bytes = { 10, 0, 0, (uint8_t)(number + 1) } };
+    snprintf(text, sizeof text, strchr(host->address, ':') ? "[%s]:0" : "%s:0", host->address);
+    return tr_address_parse(text, &address) ? (tr_address){ 0 } : address;
+}
+
+static int open_node(struct tri_sim_world *world, struct tri_sim_node *node)
+{
+    const tr_sim_host *host = node->host;
+    struct tri_system_config config = {
+        .sched = {
+            .workers = world->sim.explore ? 1 : host->workers ? host->workers : WORKERS,
+            .clock = &world->sim.clock,
+            .sim = &world->sim,
+            .port_open = tri_sim_port_open,
+            .port_arg = world,
+        },
+        .blocking_threads = 1,
+        .shutdown_ns = TR_SECONDS(30),
+        .watcher = &tri_sim_watcher,
+        .root = host->actor ? host->actor : &tri_supervisor_actor.actor,
+        .root_arg = host->actor ? host->arg : &host->supervisor,
+    };
+    int error = tri_system_open(&config, &node->system);
+    if (!error)
+        node->system->blocking.instead = block;
+    if (!error && world->handle && node == world->nodes)
+        tri_system_attach(node->system, world->handle);
+    return error;
+}
+
+static void choose_manners(struct tri_sim_world *world)
+{
+    static const uint32_t disorders[] = { 0, 16, 64, 256 }, favourites[] = { 0, 0, 128, 240 };
+    struct tri_sim *sim = &world->sim;
+    if (sim->explore)
+        return;
+    sim->disorder = disorders[tri_sim_below(sim, TRI_STREAM_SCHEDULE, 4)];
+    sim->favourite = favourites[tri_sim_below(sim, TRI_STREAM_SCHEDULE, 4)];
+    sim->turn_ns = TR_US(20);
+}
+
+static void open_trace(struct tri_sim_world *world)
+{
+    const char *path = world->options.trace ? world->options.trace : getenv("TROUPE_SIM_TRACE");
+    if (!path || !*path)
+        return;
+    world->trace = fopen(path, "w");
+    if (!world->trace)
+        tri_world_fails(world, TR_EINVAL, "the trace cannot be written to \"%s\"", path);
+}
+
+static int open_world(struct tri_sim_world *world, uint64_t seed, const tr_sim_host *hosts)
+{
+    tr_sim_options *o = &world->options;
+    if (o->latency_max_ns == 0) {
+        o->latency_min_ns = TR_US(50);
+        o->latency_max_ns = TR_MS(5);
+    }
+    tri_table_settle(&tri_slots);
+    tri_table_settle(&tri_promises);
+    world->sim.steps_max = o->steps ? o->steps : STEPS_MAX;
+    tri_sim_open(&world->sim, seed);
+    choose_manners(world);
+    tri_checks_open(world);
+    open_trace(world);
+    tri_check_failed = check_failed;
+    tri_buggify_rate = o->buggify == TR_SIM_NEVER ? 0 : o->buggify ? o->buggify : BUGGIFY;
+    tr_checks_on_ = true;
+    tri_memory_refuse(refuse_memory);
+    for (; hosts[world->count].name && !world->result->error; world->count++) {
+        struct tri_sim_node *node = &world->nodes[world->count];
+        *node = (struct tri_sim_node){ .host = &hosts[world->count], .world = world, .next_port = 49152,
+            .address = address_of(&hosts[world->count], world->count) };
+        int error = open_node(world, node);
+        if (error) {
+            tri_world_fails(world, error, "host \"%s\" cannot be opened: %s", node->host->name, tr_strerror(error));
+            break;
+        }
+    }
+    return world->result->error;
+}
+
+/* ---- running ----------------------------------------------------------------------------------------------------- */
+
+static void end_node(struct tri_sim_world *world, struct tri_sim_node *node)
+{
+    int reason;
+    bool by_itself = node->system->root_ended;
+    if (!tri_system_end(node->system, &reason))
+        tri_panic("simulation: host \"%s\" cannot be shut down", node->host->name);
+    node->ended = true;
+    if (reason && !(by_itself && world->options.roots_may_fail))
+        tri_world_fails(world, reason, "the root of host \"%s\" ended: %s", node->host->name, tr_strerror(reason));
+}
+
+/* A host whose root has ended, or that was told to stop, ends; the others go on meanwhile. */
+static void end_hosts(struct tri_sim_world *world)
+{
+    for (unsigned i = 0; i < world->count; i++) {
+        struct tri_sim_node *node = &world->nodes[i];
+        if (!node->ended && (node->system->root_ended || node->system->stop_wanted))
+            end_node(world, node);
+    }
+}
+
+static bool all_ended(struct tri_sim_world *world)
+{
+    for (unsigned i = 0; i < world->count; i++)
+        if (!world->nodes[i].system->root_ended)
+            return false;
+    return true;
+}
+
+static void heal(struct tri_sim_world *world)
+{
+    world->healed = true;
+    for (unsigned i = 0; i < world->count; i++)
+        memset(world->nodes[i].cut_until, 0, sizeof world->nodes[i].cut_until);
+}
+
+static void note_quiet(struct tri_sim_world *world)
+{
+    char who[300] = "";
+    world->result->quiet = true;
+    if (tri_checks_waiting(world, who, sizeof who))
+        tri_world_fails(world, TR_EDEADLK, "nothing will ever happen again, but %s", who);
+    else if (world->options.settle_ns)
+        tri_world_fails(world, TR_ETIMEDOUT, "nothing will ever happen again, and not all roots have ended");
+}
+
+static void clock_jumps(struct tri_sim_world *world)
+{
+    if (tri_fault(world, TRI_FAULT_clock_jump))
+        world->sim.now += (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, 60000) * TR_MS(1);
+}
+
+static void run(struct tri_sim_world *world)
+{
+    const tr_sim_options *o = &world->options;
+    struct tri_sim *sim = &world->sim;
+    int64_t begin = sim->now;
+    int64_t end = o->run_ns ? begin + o->run_ns : INT64_MAX;
+    int64_t healing = o->heal_ns ? begin + o->heal_ns : INT64_MAX;
+    int64_t settled = o->settle_ns ? healing + o->settle_ns : INT64_MAX;
+    while (!world->result->error && !all_ended(world)) {
+        int64_t until = !world->healed && healing < end ? healing : settled < end ? settled : end;
+        uint64_t turns = sim->turns;
+        bool moved = tri_sim_step(sim, until);
+        if (sim->turns != turns)
+            clock_jumps(world);
+        if (!moved && sim->steps > sim->steps_max) {
+            tri_world_fails(world, TR_ELIMIT, "%" PRIu64 " steps were made, and not all roots have ended", sim->steps_max);
+        } else if (!moved && tri_sim_next(sim) == INT64_MAX) {
+            note_quiet(world);
+            return;
+        } else if (!moved) {
+            sim->now = until;
+        }
+        end_hosts(world);
+        if (sim->now >= healing && !world->healed)
+            heal(world);
+        if (sim->now >= settled && !all_ended(world))
+            tri_world_fails(world, TR_ETIMEDOUT, "not all roots have ended %" PRId64 " ms after the healing",
+                o->settle_ns / 1000000);
+        if (sim->now >= end)
+            return;
+    }
+}
+
+/* ---- closing ----------------------------------------------------------------------------------------------------- */
+
+static void close_world(struct tri_sim_world *world)
+{
+    world->sim.steps = 0;
+    for (unsigned i = world->count; i-- > 0;)
+        if (!world->nodes[i].ended)
+            end_node(world, &world->nodes[i]);
+    tri_scripts_close(world);
+    unsigned descriptors = tri_sim_net_close(world);
+    if (descriptors)
+        tri_world_fails(world, TR_EFAULT, "%u descriptors were left open", descriptors);
+    for (unsigned i = 0; i < world->count; i++)
+        tri_system_free(world->nodes[i].system);
+    tri_memory_refuse(NULL);
+    tr_checks_on_ = false;
+    tri_checks_close(world);
+    if (world->trace)
+        fclose(world->trace);
+    tri_sim_close(&world->sim);
+}
+
+static void conclude(struct tri_sim_world *world, tr_sim_result *result)
+{
+    size_t length = strlen(result->what);
+    result->hash = world->hash;
+    result->turns = world->sim.turns;
+    result->virtual_ns = world->sim.now - TR_SECONDS(1);
+    if (result->error)
+        snprintf(result->what + length, sizeof result->what - length, "; seed %" PRIu64, result->seed);
+}
+
+int tri_sim_run(uint64_t seed, const tr_sim_options *options, const tr_sim_host *hosts, tr_sim_result *result,
+    const struct tri_sim_setup *setup)
+{
+    static const tr_sim_options none;
+    tr_sim_result own;
+    unsigned count = 0;
+    result = result ? result : &own;
+    *result = (tr_sim_result){ .seed = seed };
+    options = options ? options : &none;
+    int error = check_options(options, result->what, sizeof result->what);
+    for (; hosts[count].name && !error; count++)
+        error = count == TRI_SIM_SYSTEMS_MAX ? TR_ELIMIT : check_host(&hosts[count], result->what, sizeof result->what);
+    if (!error && count == 0) {
+        error = TR_EINVAL;
+        snprintf(result->what, sizeof result->what, "there is no host");
+    }
+    if (!error && (tri_sim_here || tri_system_any())) {
+        error = TR_EBUSY;
+        snprintf(result->what, sizeof result->what, "a simulation needs a process without other systems");
+    }
+    if (error) {
+        tri_log(TR_LOG_ERROR, "simulation: %s", result->what);
+        return result->error = error;
+    }
+    tri_run_init();
+    int64_t before = held();
+    struct tri_sim_world *world = tri_memory_get_zeroed(sizeof *world);
+    if (!world)
+        return result->error = TR_ENOMEM;
+    world->options = *options;
+    world->result = result;
+    world->sim.explore = setup->explore;
+    world->sim.explorer = setup->explorer;
+    world->handle = setup->handle;
+    if (!open_world(world, seed, hosts))
+        run(world);
+    close_world(world);
+    conclude(world, result);
+    tri_memory_put(world);
+    if (!result->error && held() != before) {
+        result->error = TR_EFAULT;
+        snprintf(result->what, sizeof result->what, "%" PRId64 " pieces of memory were left; seed %" PRIu64, held() - before,
+            seed);
+    }
+    return result->error;
+}
+
+int tr_sim_run(uint64_t seed, const tr_sim_options *options, const tr_sim_host *hosts, tr_sim_result *result)
+{
+    return tri_sim_run(seed, options, hosts, result, &(struct tri_sim_setup){ 0 });
+}
+
+/* One host, and nobody else on the network. */
+int tri_sim_run_options(const tr_options *options)
+{
+    const tr_sim_host hosts[] = {
+        {
+            .name = "localhost",
+            .actor = options->actor,
+            .arg = options->arg,
+            .supervisor = options->supervisor,
+            .workers = options->workers < WORKERS_MAX ? options->workers : WORKERS_MAX,
+        },
+        { 0 },
+    };
+    tr_sim_result result;
+    uint64_t seed = options->seed ? options->seed : tr_sim_seed();
+    int error = tri_sim_run(seed, &(tr_sim_options){ .steps = UINT64_MAX }, hosts, &result, &(struct tri_sim_setup){ .handle = options->system });
+    if (options->system)
+        ck_pr_store_32(&options->system->number_, 0);
+    tri_log(error ? TR_LOG_WARNING : TR_LOG_INFO, "simulation: seed %" PRIu64 ": %s", seed, error ? result.what : "all went well");
+    return error;
+}
+
+uint64_t tr_sim_seed(void)
+{
+    const char *wish = getenv("TROUPE_SEED");
+    return wish && *wish ? strtoull(wish, NULL, 0) : tri_random_seed();
+}
+
+/* ---- from within ------------------------------------------------------------------------------------------------- */
+
+static struct tri_sim_node *named(struct tri_sim_world *world, const char *name)
+{
+    for (unsigned i = 0; world && i < world->count; i++)
+        if (strcmp(world->nodes[i].host->name, name) == 0)
+            return &world->nodes[i];
+    return NULL;
+}
+
+static void cut_until(const char *host, const char *other, int64_t until)
+{
+    struct tri_sim_world *world = tri_sim_mine() ? tri_world() : NULL;
+    struct tri_sim_node *a = named(world, host), *b = named(world, other);
+    if (world && (!a || !b))
+        tri_panic("there is no host \"%s\" in this simulation", a ? other : host);
+    if (!world)
+        return;
+    a->cut_until[b - world->nodes] = b->cut_until[a - world->nodes] = until;
+}
+
+void tr_sim_cut(tr_self *self, const char *host, const char *other)
+{
+    tri_check_self(self, "tr_sim_cut");
+    cut_until(host, other, INT64_MAX);
+}
+
+void tr_sim_heal(tr_self *self, const char *host, const char *other)
+{
+    tri_check_self(self, "tr_sim_heal");
+    cut_until(host, other, 0);
+}
+
+const char *tr_sim_host_name(tr_self *self)
+{
+    tri_check_self(self, "tr_sim_host_name");
+    return tri_sim_mine() ? tri_sim_node_of(tri_world(), self->worker->sched)->host->name : NULL;
+}

@@ -1,0 +1,104 @@
+/*
+ * world.h: all that a simulation has besides its workers: hosts, a network between them, faults, and who watches.
+ *
+ * A world is made for one run of tr_sim_run and belongs to its thread. The way of a byte: a send puts a segment into a
+ * pipe (net.c); when it arrives the reader's socket is ready, which its port hears (port.c); the port's poll receives it, as
+ * that of epoll would, and completes the operation.
+ */
+#ifndef TRI_WORLD_H
+#define TRI_WORLD_H
+
+#include "actors/system.h"
+#include "io/port.h"
+#include "sched/sim.h"
+
+#include <troupe/sim.h>
+
+#include <stdio.h>
+
+struct tri_sim_socket;
+
+enum tri_fault_kind {
+#define X(name, where) TRI_FAULT_##name,
+    TR_SIM_FAULTS(X)
+#undef X
+    TRI_FAULTS
+};
+
+struct tri_sim_node {
+    const tr_sim_host *host;
+    tr_address address; /* without a port */
+    struct tri_system *system;
+    struct tri_sim_world *world;
+    uint16_t next_port;
+    unsigned descriptors;
+    bool ended;
+    int64_t cut_until[TRI_SIM_SYSTEMS_MAX]; /* from each other; both have the same */
+    struct tri_sim_job *jobs; /* blocking ones that have not run */
+};
+
+struct tri_sim_world {
+    struct tri_sim sim; /* first */
+    tr_sim_options options;
+    tr_sim_result *result;
+    struct tri_sim_node nodes[TRI_SIM_SYSTEMS_MAX];
+    unsigned count;
+    bool healed; /* no faults any more */
+
+    struct tri_sim_socket **sockets; /* by descriptor - TRI_SIM_FD */
+    uint32_t sockets_room, sockets_open, sockets_free; /* the lowest number that may be free */
+
+    struct tri_sim_script *scripts; /* that are being followed, or were */
+    struct tri_sim_checks *checks;
+    FILE *trace;
+    tr_system *handle; /* of the first host's system; NULL: none */
+    uint64_t hash;
+};
+
+/* The world of the simulation that runs. */
+static inline struct tri_sim_world *tri_world(void)
+{
+    return (struct tri_sim_world *)tri_sim_here;
+}
+
+struct tri_sim_node *tri_sim_node_of(struct tri_sim_world *world, const struct tri_sched *sched);
+
+/* ---- fault.c ----------------------------------------------------------------------------------------------------- */
+
+/* Whether a fault of this kind shall happen now; then it is counted. */
+bool tri_fault(struct tri_sim_world *world, enum tri_fault_kind kind);
+
+/* The rates: 0, or TR_EINVAL with the name in `what`. */
+int tri_faults_check(const tr_sim_faults *faults, char *what, size_t size);
+
+/* One of the errors of a kind. */
+int tri_fault_error(struct tri_sim_world *world, enum tri_fault_kind kind);
+
+/* ---- run.c -------------------------------------------------------------------------------------------------------- */
+
+/* What tr_sim_run has besides. */
+struct tri_sim_setup {
+    uint32_t (*explore)(struct tri_sim *sim, struct tri_runnable *const *able, uint32_t n);
+    void *explorer;
+    tr_system *handle; /* of the first host; NULL: none */
+};
+
+int tri_sim_run(uint64_t seed, const tr_sim_options *options, const tr_sim_host *hosts, tr_sim_result *result,
+    const struct tri_sim_setup *setup);
+
+/* ---- what went wrong, in run.c ------------------------------------------------------------------------------------ */
+
+/* Notes that the run has failed; the first time counts. It ends soon. */
+void tri_world_fails(struct tri_sim_world *world, int error, const char *format, ...) TR_FORMAT_(3, 4);
+
+/* ---- check.c ------------------------------------------------------------------------------------------------------ */
+
+extern const struct tri_watcher tri_sim_watcher;
+
+void tri_checks_open(struct tri_sim_world *world);
+void tri_checks_close(struct tri_sim_world *world);
+
+/* Asks that will never be answered: their number, and in `what` who waits for whom. */
+unsigned tri_checks_waiting(struct tri_sim_world *world, char *what, size_t size);
+
+#endif
