@@ -1,6 +1,7 @@
 #include "io/sim/world.h"
 #include "sched/log.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,12 +79,11 @@ int tri_faults_check(const tr_sim_faults *faults, char *what, size_t size)
     return 0;
 }
 
-int tr_sim_fault(tr_sim_faults *faults, const char *name, uint64_t rate)
+int tri_fault_set(tr_sim_faults *faults, const char *name, uint64_t rate, char *what, size_t size)
 {
     bool known = false;
     if (rate > 1000000) {
-        tri_log(TR_LOG_ERROR, "the rate of the fault \"%s\" is %llu: the most is 1000000, for every time", name,
-            (unsigned long long)rate);
+        snprintf(what, size, "the rate of the fault \"%s\" is %" PRIu64 ": the most is 1000000, for every time", name, rate);
         return TR_EINVAL;
     }
     for (unsigned i = 0; i < TRI_FAULTS; i++)
@@ -92,6 +92,15 @@ int tr_sim_fault(tr_sim_faults *faults, const char *name, uint64_t rate)
             known = true;
         }
     if (!known)
-        tri_log(TR_LOG_ERROR, "there is no fault \"%s\"", name);
+        snprintf(what, size, "there is no fault \"%s\"", name);
     return known ? 0 : TR_EINVAL;
+}
+
+int tr_sim_fault(tr_sim_faults *faults, const char *name, uint64_t rate)
+{
+    char what[400];
+    int error = tri_fault_set(faults, name, rate, what, sizeof what);
+    if (error)
+        tri_log(TR_LOG_ERROR, "%s", what);
+    return error;
 }

@@ -204,7 +204,7 @@ static void open_trace(struct tri_sim_world *world)
     const char *path = world->options.trace ? world->options.trace : getenv("TROUPE_SIM_TRACE");
     if (!path || !*path)
         return;
-    world->trace = fopen(path, "w");
+    world->trace = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
     if (!world->trace)
         tri_world_fails(world, TR_EINVAL, "the trace cannot be written to \"%s\"", path);
 }
@@ -344,7 +344,7 @@ static void close_world(struct tri_sim_world *world)
     tri_memory_refuse(NULL);
     tr_checks_on_ = false;
     tri_checks_close(world);
-    if (world->trace)
+    if (world->trace && world->trace != stdout)
         fclose(world->trace);
     tri_sim_close(&world->sim);
 }

@@ -71,6 +71,9 @@ bool tri_fault(struct tri_sim_world *world, enum tri_fault_kind kind);
 /* The rates: 0, or TR_EINVAL with the name in `what`. */
 int tri_faults_check(const tr_sim_faults *faults, char *what, size_t size);
 
+/* tr_sim_fault, with what is wrong as text. */
+int tri_fault_set(tr_sim_faults *faults, const char *name, uint64_t rate, char *what, size_t size);
+
 /* One of the errors of a kind. */
 int tri_fault_error(struct tri_sim_world *world, enum tri_fault_kind kind);
 

@@ -148,7 +148,8 @@ typedef struct tr_sim_options {
     int operation_error;
     uint64_t steps;      /* the most steps; 0: ten million. A program that goes on without time going on ends so */
     const tr_sim_script *scripts; /* NULL: none */
-    const char *trace;   /* a file that gets a line for each message handled; NULL: TROUPE_SIM_TRACE from the environment */
+    const char *trace;   /* a file that gets a line for each message handled, "-" is standard output; NULL:
+                          * TROUPE_SIM_TRACE from the environment */
 } tr_sim_options;
 
 #define TR_SIM_NEVER UINT32_MAX
@@ -181,6 +182,25 @@ int tr_sim_run(uint64_t seed, const tr_sim_options *options, const tr_sim_host *
 
 /* TROUPE_SEED from the environment, or a seed that is drawn. */
 uint64_t tr_sim_seed(void);
+
+/* The main of a program that is one simulation: runs one seed (--seed, or tr_sim_seed), prints one line about it, and
+ * answers what main is to return: 0, 1 when it has failed, 2 when the command line is wrong, which is said on standard
+ * error.
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         return tr_sim_main(argc, argv, &options, hosts);
+ *     }
+ *
+ *     ./bank                                       a seed that is drawn
+ *     ./bank --seed 146 --trace t                  one seed, and a line in the file t for each message handled
+ *     ./bank --fault reset=500 --fault late=0      with other rates than those of the options
+ *     ./bank --help                                all there is
+ *     troupe-sim ./bank --seeds 1000 --jobs 2      many seeds, in processes of their own
+ *
+ * A program with arguments of its own takes them off argv first. Global variables that the actors use must be set by the
+ * actors, for a process may run one seed after the other. */
+int tr_sim_main(int argc, char **argv, const tr_sim_options *options, const tr_sim_host *hosts);
 
 /* ---- exploring --------------------------------------------------------------------------------------------------- */
 
