@@ -5,8 +5,8 @@
  *     @sim rates NAME=RATE,…                                     the faults with which all seeds are run; "-": none
  *     @sim begin SEED
  *     @sim end SEED ERROR HASH NS TURNS MESSAGES NAME=COUNT,… WHAT   the faults that fired; what went wrong
- *     @sim sometimes COUNT LINE FILE<tab>TEXT                    for each TR_SOMETIMES, over all seeds
- *     @sim over
+ *     @sim sometimes COUNT LINE FILE<tab>TEXT                    for each TR_SOMETIMES at first, and again when one of them
+ *     @sim over                                                  has been reached for the first time
  */
 #include "io/sim/command.h"
 #include "io/sim/world.h"
@@ -165,6 +165,21 @@ static void print_place(const tr_check *check, void *arg)
     printf("@sim sometimes %" PRIu64 " %d %s\t%.400s\n", check->reached, check->line, check->file, check->text);
 }
 
+static void count_reached(const tr_check *check, void *arg)
+{
+    *(unsigned *)arg += check->reached > 0;
+}
+
+/* So that it is known although the program dies later. */
+static void report_places(unsigned *reached_before)
+{
+    unsigned reached = 0;
+    tr_checks(count_reached, &reached);
+    if (reached != *reached_before)
+        tr_checks(print_place, NULL);
+    *reached_before = reached;
+}
+
 /* The text without the seed, which stands before it here. */
 static int length_of(const tr_sim_result *result)
 {
@@ -192,6 +207,7 @@ static void print_result(const tr_sim_result *r)
 static uint64_t run_seeds(struct command *c, const tr_sim_host *hosts)
 {
     uint64_t failed = 0;
+    unsigned reached = 0;
     for (uint64_t seed = c->first; seed - c->first < c->count && (!failed || c->keep_going); seed++) {
         tr_sim_result result;
         if (c->report)
@@ -199,10 +215,12 @@ static uint64_t run_seeds(struct command *c, const tr_sim_host *hosts)
         if (fflush(stdout))
             return failed; /* nobody reads it any more */
         failed += tr_sim_run(seed, &c->options, hosts, &result) != 0;
-        if (c->report)
+        if (c->report) {
             report(&result);
-        else if (result.error || c->count == 1)
+            report_places(&reached);
+        } else if (result.error || c->count == 1) {
             print_result(&result);
+        }
     }
     return failed;
 }
@@ -219,16 +237,15 @@ int tr_sim_main(int argc, char **argv, const tr_sim_options *options, const tr_s
         printf("@sim rates ");
         print_faults(&c.options.faults);
         printf("\n");
+        tr_checks(print_place, NULL);
     }
     uint64_t failed = run_seeds(&c, hosts);
-    if (c.report) {
-        tr_checks(print_place, NULL);
+    if (c.report)
         printf("@sim over\n");
-    } else if (c.count > 1 && !failed) {
+    else if (c.count > 1 && !failed)
         printf("%" PRIu64 " seeds: ok\n", c.count);
-    } else if (c.count > 1 && c.keep_going) {
+    else if (c.count > 1 && c.keep_going)
         printf("%" PRIu64 " seeds: %" PRIu64 " failed\n", c.count, failed);
-    }
     fflush(stdout);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
