@@ -170,7 +170,7 @@ static void count_reached(const tr_check *check, void *arg)
     *(unsigned *)arg += check->reached > 0;
 }
 
-/* So that it is known although the program dies later. */
+/* By each seed, so that it is known although the program dies later. */
 static void report_places(unsigned *reached_before)
 {
     unsigned reached = 0;
@@ -216,8 +216,8 @@ static uint64_t run_seeds(struct command *c, const tr_sim_host *hosts)
             return failed; /* nobody reads it any more */
         failed += tr_sim_run(seed, &c->options, hosts, &result) != 0;
         if (c->report) {
-            report(&result);
             report_places(&reached);
+            report(&result);
         } else if (result.error || c->count == 1) {
             print_result(&result);
         }

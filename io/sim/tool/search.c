@@ -142,11 +142,11 @@ static void read_faults(char *list, uint64_t numbers[KINDS])
     }
 }
 
-/* The seed that has just ended may be the first that reached it. */
+/* The seed that is run may be the first that has reached it. */
 static void read_place(struct job *job, char *text)
 {
     struct search *s = job->hunt->search;
-    uint64_t reached = strtoull(text, &text, 10) ? job->at - 1 : NEVER;
+    uint64_t reached = strtoull(text, &text, 10) ? job->at : NEVER;
     int line = (int)strtol(text, &text, 10);
     char *file = text + 1, *tab = *text ? strchr(file, '\t') : NULL;
     if (!tab)
