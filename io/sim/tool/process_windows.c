@@ -7,6 +7,8 @@
 
 #include "mailbox/error_windows.h"
 
+#include <troupe/error.h>
+
 #include <windows.h>
 
 #include <io.h>
