@@ -19,6 +19,7 @@ struct tri_sim_script {
     int64_t ready;   /* when the step may complete; 0: it was not looked at yet */
     struct tri_event timer;
     bool failed;
+    bool ended; /* the end of the stream, or an error, was received */
 };
 
 static enum kind kind_of(const tr_sim_step *step)
@@ -47,6 +48,12 @@ static void fails(struct tri_sim_script *s, const char *what)
     s->failed = true;
     tri_world_fails(tri_world(), TR_EPROTO, "script \"%s\", step %u (%s): %s", s->name, s->at + 1,
         step->operation ? step->operation : "its end", what);
+}
+
+/* At most so much of bytes that need not end with a zero is shown. */
+static int shown(size_t length)
+{
+    return length < 60 ? (int)length : 60;
 }
 
 static void on_timer(struct tri_event *event)
@@ -94,13 +101,33 @@ static bool is_turn_of(struct tri_sim_script *s, enum kind kind, const char *cam
 {
     if (s->failed)
         return false;
-    if (kind_of(step_of(s)) == KINDS)
-        fails(s, "there is no such operation");
-    else if (kind_of(step_of(s)) == kind)
+    if (kind_of(step_of(s)) == kind)
         return is_time(s);
-    else if (came && !comes(s, kind))
+    if (came && !comes(s, kind))
         fails(s, came);
     return false;
+}
+
+/* A step that nobody can take is not waited for. */
+static void check_steps(struct tri_sim_script *s)
+{
+    char what[100];
+    for (; step_of(s)->operation && !s->failed; s->at++) {
+        const tr_sim_step *step = step_of(s);
+        if (kind_of(step) == KINDS) {
+            fails(s, "there is no such operation");
+        } else if (kind_of(step) == CONNECT && s->at > 0) {
+            fails(s, "a connect comes first");
+        } else if (kind_of(step) == ACCEPT && !step->accepted && !step->result && !step->never) {
+            fails(s, "the accepted connection has no steps");
+        } else if (kind_of(step) == SEND && step->result > 0 && length_of(step) &&
+            (size_t)step->result > length_of(step)) {
+            snprintf(what, sizeof what, "%d of %zu bytes cannot be taken", step->result, length_of(step));
+            fails(s, what);
+        }
+    }
+    if (!s->failed)
+        s->at = 0;
 }
 
 static struct tri_sim_script *follow(struct tri_sim_socket *socket, const char *name, const tr_sim_step *steps)
@@ -114,6 +141,7 @@ static struct tri_sim_script *follow(struct tri_sim_socket *socket, const char *
     s->next = world->scripts;
     world->scripts = s;
     socket->script = s;
+    check_steps(s);
     return s;
 }
 
@@ -146,7 +174,9 @@ static void on_connected(struct tri_event *event)
 {
     struct tri_sim_socket *socket = tri_container_of(event, struct tri_sim_socket, handshake);
     struct tri_sim_script *s = socket->script;
-    if (!is_turn_of(s, CONNECT, "a connect came")) {
+    if (kind_of(step_of(s)) != CONNECT)
+        fails(s, "a connect came");
+    if (!is_turn_of(s, CONNECT, NULL)) {
         if (!s->failed && !step_of(s)->never)
             tri_sim_at(tri_sim_here, event, s->ready);
         return;
@@ -165,8 +195,10 @@ bool tri_script_connect(struct tri_sim_socket *socket, const tr_address *remote)
         return false;
     follow(socket, script->address, script->steps);
     socket->state = TRI_SIM_CONNECTING;
-    socket->local = socket->node->address;
-    socket->local.port = socket->node->next_port++;
+    if (socket->local.port == 0) { /* it was not bound */
+        socket->local = socket->node->address;
+        socket->local.port = socket->node->next_port++;
+    }
     socket->remote = *remote;
     socket->handshake.happen = on_connected;
     tri_sim_at(tri_sim_here, &socket->handshake, tri_sim_here->now);
@@ -208,6 +240,8 @@ int tri_script_accept(struct tri_sim_socket *socket)
 int tri_script_receive(struct tri_sim_socket *socket, const tri_piece *pieces, uint32_t count)
 {
     struct tri_sim_script *s = socket->script;
+    if (s->ended)
+        fails(s, "a receive came after the end");
     if (!is_turn_of(s, RECEIVE, NULL))
         return TR_EAGAIN;
     const tr_sim_step *step = step_of(s);
@@ -218,6 +252,7 @@ int tri_script_receive(struct tri_sim_socket *socket, const tri_piece *pieces, u
         s->done += take;
         got += take;
     }
+    s->ended = length == 0;
     if (s->done == length)
         advance(s);
     return got ? (int)got : step->result;
@@ -253,22 +288,22 @@ int tri_script_send(struct tri_sim_socket *socket, const tri_piece *pieces, uint
     gather(pieces, count, skip, bytes, total);
     bool right = total >= expected && memcmp(bytes, step->bytes ? step->bytes : "", expected) == 0;
     if (!right) {
-        snprintf(what, sizeof what, "\"%.60s\" was to be sent, %zu bytes, but \"%.60s\" was, %zu bytes", step->bytes, expected,
-            bytes, total);
+        snprintf(what, sizeof what, "\"%.*s\" was to be sent, %zu bytes, but \"%.*s\" was, %zu bytes", shown(expected),
+            step->bytes, expected, shown(total), bytes, total);
         fails(s, what);
     }
     tri_memory_put(bytes);
     if (!right)
         return TR_EAGAIN;
     advance(s);
-    size_t all = expected ? expected : total;
-    return step->result ? step->result : (int)all;
+    int all = (int)(expected ? expected : total);
+    return step->result && step->result < all ? step->result : all;
 }
 
 /* What happens at once, and has to be the next step but for what never completes. */
 static void at_once(struct tri_sim_script *s, enum kind kind, const char *came)
 {
-    while (step_of(s)->never)
+    while (step_of(s)->never && !s->failed)
         s->at++;
     if (s->failed)
         return;
@@ -291,8 +326,30 @@ void tri_script_close(struct tri_sim_socket *socket)
     at_once(s, socket->resets ? RESET : CLOSE, socket->resets ? "it was closed with a reset" : "it was closed");
 }
 
+static bool followed(const struct tri_sim_world *world, const tr_sim_script *script)
+{
+    const struct tri_sim_script *s = world->scripts;
+    while (s && (s->steps != script->steps || s->name != script->address))
+        s = s->next;
+    return s != NULL;
+}
+
+/* Nobody came to the address, and somebody should have. */
+static void check_followed(struct tri_sim_world *world)
+{
+    for (const tr_sim_script *script = world->options.scripts; script && script->address; script++) {
+        const tr_sim_step *step = script->steps;
+        while (step->never)
+            step++;
+        if (step->operation && !followed(world, script))
+            tri_world_fails(world, TR_EPROTO, "script \"%s\", step 1 (%s): it never came", script->address,
+                script->steps->operation);
+    }
+}
+
 void tri_scripts_close(struct tri_sim_world *world)
 {
+    check_followed(world);
     for (struct tri_sim_script *s = world->scripts, *next; s; s = next) {
         next = s->next;
         while (step_of(s)->never)

@@ -93,12 +93,12 @@ int tr_sim_fault(tr_sim_faults *faults, const char *name, uint64_t rate);
  * step without an operation.
  *
  *     static const tr_sim_step steps[] = {
- *         { "connect" },
+ *         { .operation = "connect" },
  *         { "send", .bytes = "GET\n", .result = 2 },              takes two bytes of it
  *         { "send", .bytes = "T\n" },
  *         { "receive", .bytes = "hello", .after_ns = TR_MS(5) },
  *         { "receive", .result = TR_ECONNRESET },
- *         { "close" },
+ *         { .operation = "close" },
  *         { 0 }
  *     };
  *
@@ -109,9 +109,10 @@ int tr_sim_fault(tr_sim_faults *faults, const char *name, uint64_t rate);
  *     shutdown   no more is sent
  *     close      the descriptor is closed, in order; "reset": with a reset
  *
- * A receive, accept or send that comes too early waits for its step. One for which there is no step any more, or that sends
- * something else, ends the run: the result names the script, the step, what was expected, and what came. So does a step
- * that never was reached. */
+ * A receive, accept or send that comes too early waits for its step; a receive and an accept, which are always in flight,
+ * also when there is none any more. What comes and has no step (a connect, a send, a shutdown, a close, or a receive after
+ * the end), and what sends something else, ends the run: the result names the script, the step, what was expected, and what
+ * came. So do a step that was never reached, and a script that was never followed. */
 typedef struct tr_sim_step {
     const char *operation;
     const char *bytes;
