@@ -1,6 +1,8 @@
 #!/bin/sh
 # conformance.sh WORK_FILE: each test that docs/conformance.md names, `file: test`, exists; of a row that says "uring, epoll" one at
-# least is registered to run on both ports; and every row names a test, or the later work that it waits for.
+# least is registered to run on both ports; a row says "sim" if, and only if, one of its tests runs there (those of
+# tests/io/sim_*.c); of one that says "no port" one at least is another; and every row names a test, or the later work that it
+# waits for.
 set -eu
 cd "$(dirname "$0")/../.."
 document=docs/conformance.md
@@ -21,6 +23,8 @@ awk -F ' *[|] *' '
         rest = $4
         ports = $5 == "" ? "-" : $5
         sub(/uring, epoll/, "both", ports)
+        sub(/no port/, "none", ports)
+        gsub(/, /, "+", ports)
         gsub(/ /, "_", ports)
         while (match(rest, /`tests\/[^`]*`/)) {
             one = substr(rest, RSTART + 1, RLENGTH - 2)
@@ -31,7 +35,7 @@ awk -F ' *[|] *' '
                 print "test", NR, part[1], part[2], ports
             tests++
         }
-        if (tests && ports != "both" && ports != "no_port")
+        if (tests && ports !~ /^(sim|(sim[+])?(both|none))$/)
             print "bad", NR, "ports: " $5
         if (!tests && $4 !~ /^later: / && $4 !~ /^not applicable: /)
             print "bad", NR, "no test, and nothing that it waits for: " $2
@@ -51,24 +55,59 @@ on_both_ports()
     esac
 }
 
+on_sim()
+{
+    case $1 in
+    tests/io/sim_*.c) grep -Eq "^troupe_test\(.* SOURCES .*[ /]?${1##*/}\)" "${1%/*}/CMakeLists.txt" ;;
+    *) return 1 ;;
+    esac
+}
+
 count=0
 both_line=
+sim_line=
+none_line=
 while read -r kind line file test ports; do
     [ "$kind" = test ] || continue
     count=$((count + 1))
     [ -e "$file" ] && grep -Eq "^Test\([a-z_]+, $test(,|\))" "$file" || complain "line $line: there is no $test in $file"
-    if [ "$ports" = both ] && [ -e "$file" ] && on_both_ports "$file"; then
+    if on_sim "$file"; then
+        sim_line="$sim_line $line "
+        continue
+    fi
+    none_line="$none_line $line "
+    if [ -e "$file" ] && on_both_ports "$file"; then
         both_line="$both_line $line "
     fi
 done <"$1"
 
+# has LINES LINE
+has()
+{
+    case $1 in
+    *" $2 "*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
 while read -r kind line ports tests; do
-    [ "$kind" = row ] && [ "$ports" = both ] || continue
-    case $both_line in
-    *" $line "*) ;;
-    *) complain "line $line: none of its tests runs on both ports" ;;
+    [ "$kind" = row ] && [ "$tests" -gt 0 ] || continue
+    case $ports in
+    *both*) has "$both_line" "$line" || complain "line $line: none of its tests runs on both ports" ;;
+    *none*) has "$none_line" "$line" || complain "line $line: all of its tests run on sim" ;;
+    esac
+    case $ports in
+    *sim*) has "$sim_line" "$line" || complain "line $line: none of its tests runs on sim" ;;
+    *) ! has "$sim_line" "$line" || complain "line $line: a test of it runs on sim, and it does not say so" ;;
     esac
 done <"$1"
+
+# What a test on sim says that it comes from has a row with that file.
+for file in tests/io/sim_*.c; do
+    for origin in $(grep -Eo 'test_[a-z_]+::[A-Za-z_0-9]+' "$file"); do
+        grep -F "| $origin" "$document" | grep -Fq "$file" || complain "no row of $origin names $file"
+    done
+done
 
 echo "$count tests are named"
 [ "$count" -gt 100 ] && [ "$bad" = 0 ]
