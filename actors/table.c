@@ -13,37 +13,41 @@ static void move(struct tri_cache *from, struct tri_cache *to, uint32_t max)
     }
 }
 
-/* Adds a chunk and its elements to the free list, lowest number first. With the lock held. */
-static bool make_chunk(struct tri_table *table)
+/* Adds a chunk and its elements to the end of the free list, lowest number first. With the lock held. */
+static void make_chunk(struct tri_table *table)
 {
     enum { ELEMENTS = 1 << TRI_TABLE_CHUNK_BITS };
     uint32_t number = table->chunk_count;
+    struct tri_free_element *first = NULL, **end = &table->free.first;
     if (number == table->chunks_max)
-        return false;
-    char *chunk = tri_memory_get_zeroed((size_t)ELEMENTS * table->element_size);
+        return;
+    char *chunk = tri_memory_get_for_good((size_t)ELEMENTS * table->element_size);
     if (!chunk)
-        return false;
+        return;
     for (uint32_t i = ELEMENTS; i-- > 0;) {
         struct tri_free_element *element = (void *)(chunk + (size_t)i * table->element_size);
         table->init(element, number << TRI_TABLE_CHUNK_BITS | i);
         if (number == 0 && i == 0)
             continue; /* number 0 stands for none: it is initialised, but never given out */
-        element->next = table->free.first;
-        table->free.first = element;
+        element->next = first;
+        first = element;
         table->free.count++;
     }
+    while (*end)
+        end = &(*end)->next;
+    *end = first;
     ck_pr_fence_store(); /* the elements before the way to them: tri_slot_at() follows the pointer */
     ck_pr_store_ptr(&table->chunks[number], chunk);
     ck_pr_fence_store(); /* pairs with the load fence in tri_table_chunks() */
     ck_pr_store_32(&table->chunk_count, number + 1);
-    return true;
 }
 
 bool tri_table_fill(struct tri_table *table, struct tri_cache *cache)
 {
     pthread_mutex_lock(&table->lock);
-    if (table->free.first || make_chunk(table))
-        move(&table->free, cache, TRI_TABLE_BATCH);
+    if (table->free.count < TRI_TABLE_BATCH) /* so that every batch is whole, wherever a chunk ends */
+        make_chunk(table);
+    move(&table->free, cache, TRI_TABLE_BATCH);
     table->taken += cache->count;
     pthread_mutex_unlock(&table->lock);
     return cache->first != NULL;

@@ -16,9 +16,9 @@ static struct {
 } fault;
 
 /* Whether this request is one that has to fail. Only ever called while a test has armed it. */
-static TRI_COLD bool must_fail(void)
+static TRI_COLD bool must_fail(bool for_good)
 {
-    if (fault.refuse && fault.refuse())
+    if (!for_good && fault.refuse && fault.refuse())
         return true;
     uint64_t left = ck_pr_load_64(&fault.countdown);
     do {
@@ -49,9 +49,9 @@ void tri_memory_refuse(bool (*refuse)(void))
     ck_pr_store_uint(&fault.armed, refuse != NULL);
 }
 
-static void *get_aligned(size_t size, size_t alignment)
+static void *get_aligned(size_t size, size_t alignment, bool for_good)
 {
-    if (tri_unlikely(ck_pr_load_uint(&fault.armed)) && must_fail())
+    if (tri_unlikely(ck_pr_load_uint(&fault.armed)) && must_fail(for_good))
         return NULL;
     if (size > SIZE_MAX - alignment)
         return NULL;
@@ -63,17 +63,23 @@ static void *get_aligned(size_t size, size_t alignment)
 
 void *tri_memory_get(size_t size)
 {
-    return get_aligned(size, TRI_LINE);
+    return get_aligned(size, TRI_LINE, false);
 }
 
 void *tri_memory_get_pages(size_t size)
 {
-    return get_aligned(size, 4096);
+    return get_aligned(size, 4096, false);
 }
 
 void *tri_memory_get_zeroed(size_t size)
 {
     void *memory = tri_memory_get(size);
+    return memory ? memset(memory, 0, size) : NULL;
+}
+
+void *tri_memory_get_for_good(size_t size)
+{
+    void *memory = get_aligned(size, TRI_LINE, true);
     return memory ? memset(memory, 0, size) : NULL;
 }
 

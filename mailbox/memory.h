@@ -17,6 +17,10 @@ void *tri_memory_get(size_t size);
 /* The same, cleared. Any thread. */
 void *tri_memory_get_zeroed(size_t size);
 
+/* The same for what is kept for good: a simulation never refuses it, for whether it is asked for depends on what the process
+ * did before. */
+void *tri_memory_get_for_good(size_t size);
+
 /* Whole pages, aligned to 4096 bytes, not cleared. Any thread. */
 void *tri_memory_get_pages(size_t size);
 
