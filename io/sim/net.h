@@ -68,7 +68,8 @@ struct tri_sim_socket {
     struct tri_sim_socket *next_listed;
     bool listed;
     bool tried;              /* a connect: its outcome is to be told */
-    size_t sent;             /* bytes of the SEND in flight */
+    struct tri_op *writing;  /* the SEND or CONNECT in flight */
+    size_t sent;             /* bytes of it */
     struct tri_event later;  /* it is not listed before that */
     struct tri_sim_script *script;
 };

@@ -171,9 +171,17 @@ static void accept_some(struct tri_sim_port *p, struct tri_sim_socket *socket)
     list(socket);
 }
 
+/* A transport that was killed has its operation freed when it comes home: nothing looks at it any more. */
+static void complete_write(struct tri_sim_socket *socket, int32_t result)
+{
+    struct tri_op *op = socket->writing;
+    socket->writing = NULL;
+    tri_op_complete(op, result);
+}
+
 static void send_some(struct tri_sim_port *p, struct tri_sim_socket *socket)
 {
-    struct tri_send *send = (struct tri_send *)socket->endpoint->write;
+    struct tri_send *send = (struct tri_send *)socket->writing;
     int error;
     for (;;) {
         int sent = socket->script ? tri_script_send(socket, send->pieces, send->count, socket->sent)
@@ -185,12 +193,12 @@ static void send_some(struct tri_sim_port *p, struct tri_sim_socket *socket)
             sent = error;
         }
         if (sent < 0) {
-            tri_op_complete(&send->op, sent);
+            complete_write(socket, sent);
             return;
         }
         socket->sent += (size_t)sent;
         if (socket->sent == send->bytes) {
-            tri_op_complete(&send->op, (int32_t)send->bytes);
+            complete_write(socket, (int32_t)send->bytes);
             return;
         }
     }
@@ -205,11 +213,11 @@ static void canceled_read(struct tri_sim_socket *socket)
 
 static void canceled_write(struct tri_sim_socket *socket)
 {
-    struct tri_op *op = socket->endpoint->write;
-    if (!op || op->state != TRI_OP_IN_FLIGHT || !(op->flags & TRI_OP_CANCELED))
+    const struct tri_op *op = socket->writing;
+    if (!op || !(op->flags & TRI_OP_CANCELED))
         return;
     bool some = op->kind == TRI_OP_SEND && socket->sent;
-    tri_op_complete(op, some ? (int32_t)socket->sent : TR_ECANCELED);
+    complete_write(socket, some ? (int32_t)socket->sent : TR_ECANCELED);
 }
 
 /* When a transport has ended, its last completion frees endpoint and socket: so what may be that comes last. */
@@ -217,14 +225,13 @@ static void try_all(struct tri_sim_port *p, struct tri_sim_socket *socket)
 {
     struct tri_endpoint *endpoint = socket->endpoint;
     bool reads = endpoint->read.state == TRI_OP_IN_FLIGHT;
-    bool writes = endpoint->write && endpoint->write->state == TRI_OP_IN_FLIGHT;
-    bool ending = (reads && endpoint->read.flags & TRI_OP_CANCELED) ||
-        (writes && endpoint->write->flags & TRI_OP_CANCELED);
+    const struct tri_op *write = socket->writing;
+    bool ending = (reads && endpoint->read.flags & TRI_OP_CANCELED) || (write && write->flags & TRI_OP_CANCELED);
     tri_fd fd = socket->fd;
-    if (writes && endpoint->write->kind == TRI_OP_SEND)
+    if (write && write->kind == TRI_OP_SEND)
         send_some(p, socket);
-    else if (writes && socket->tried)
-        tri_op_complete(endpoint->write, socket->error);
+    else if (write && socket->tried)
+        complete_write(socket, socket->error);
     if (ending && tri_sim_socket_of(fd) == socket && socket->endpoint)
         canceled_write(socket);
     if (!reads || tri_sim_socket_of(fd) != socket || !socket->endpoint || endpoint->read.state != TRI_OP_IN_FLIGHT)
@@ -275,7 +282,7 @@ static void connect_now(struct tri_sim_socket *socket, struct tri_connect *op)
     else
         error = tri_script_connect(socket, &remote) ? 0 : tri_sim_connect(socket, &remote);
     if (error)
-        tri_op_complete(&op->op, error);
+        complete_write(socket, error);
 }
 
 /* Tried at once, as epoll does, or by the next poll, as io_uring does. */
@@ -287,13 +294,17 @@ static void submit(struct tri_io_port *port, struct tri_endpoint *endpoint, stru
     case TRI_OP_RECEIVE:
     case TRI_OP_ACCEPT: tri_sim_ready(socket); return;
     case TRI_OP_SEND:
+        socket->writing = op;
         socket->sent = 0;
         if (tri_sim_below(&p->world->sim, TRI_STREAM_NETWORK, 2))
             send_some(p, socket);
         else
             tri_sim_ready(socket);
         return;
-    case TRI_OP_CONNECT: connect_now(socket, (struct tri_connect *)op); return;
+    case TRI_OP_CONNECT:
+        socket->writing = op;
+        connect_now(socket, (struct tri_connect *)op);
+        return;
     }
 }
 
