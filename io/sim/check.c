@@ -228,6 +228,8 @@ static bool handling(tr_self *self, const tr_msg *m)
     check_grammar(world, m);
     if (tri_fault(world, TRI_FAULT_slow))
         world->sim.now += (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, (uint32_t)TR_MS(200));
+    if (m->type == &tr_blocked_type)
+        return false; /* what it carries is the handler's already, who would not have released it */
     return !tr_ref_eq(self->me, self->system->root) && tri_fault(world, TRI_FAULT_crash);
 }
 
