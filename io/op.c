@@ -14,6 +14,8 @@ void tri_op_submit(tr_self *self, struct tri_endpoint *endpoint, struct tri_op *
     struct tri_io_port *port = tri_io_port(self->worker);
     tri_assert(op->state == TRI_OP_IDLE && self->slot->run.home == self->worker->index);
     tri_assert((uintptr_t)op % TRI_LINE == 0);
+    if (tri_unlikely(port->hungry != NULL))
+        tri_port_forget(port, op); /* it waits for memory no longer, and its link is the operation's again */
     op->msg.from.bits = (uint64_t)(uintptr_t)self->slot;
     op->result = once < INT32_MAX ? (int32_t)once : INT32_MAX;
     op->kind = (uint8_t)kind;
