@@ -26,8 +26,8 @@ extern const tr_sim_host cast_hosts[];
 /* Before each run: how many things each task has to do. */
 void cast_begin(unsigned rounds);
 
-/* After a run in which nothing went wrong: NULL, or what is left that should not be. */
-const char *cast_end(void);
+/* After a run in which nothing went wrong: NULL, or what is left that should not be; `all`: the tasks of all had to end. */
+const char *cast_end(bool all);
 
 /* How a run is made, by its number. */
 enum cast_mode {
@@ -41,6 +41,9 @@ enum cast_mode {
 tr_sim_options cast_options(enum cast_mode mode, unsigned percent);
 
 /* One run: 0, or an error with the text in the result, also for what cast_end() finds. */
+int cast_run_with(uint64_t seed, const tr_sim_options *options, unsigned rounds, tr_sim_result *result);
+
+/* The same in a mode. */
 int cast_run(uint64_t seed, enum cast_mode mode, unsigned percent, unsigned rounds, tr_sim_result *result);
 
 #endif
