@@ -212,7 +212,7 @@ void tri_sim_remove(struct tri_sim *sim, struct tri_sched *sched)
         i++;
     for (sim->count--; i < sim->count; i++)
         sim->scheds[i] = sim->scheds[i + 1];
-    sim->last = NULL;
+    sim->last = sim->stalled = NULL;
     pthread_mutex_lock(&watch.lock); /* nobody looks at them now, and nobody will: none has a turn */
     pthread_mutex_unlock(&watch.lock);
     for (unsigned w = 0; w < sched->count; w++)
@@ -226,9 +226,16 @@ static bool lies(const struct tri_worker *worker)
     return worker->state != TRI_RUNNING;
 }
 
+static bool is_stalled(const struct tri_sim *sim, const struct tri_worker *worker)
+{
+    return worker == sim->stalled && sim->now < sim->stalled_until;
+}
+
 /* Whether the worker can do anything now: it is awake, somebody has woken it, or its port or a timer will. */
 static bool can_play(const struct tri_sim *sim, struct tri_worker *worker)
 {
+    if (is_stalled(sim, worker))
+        return false;
     return worker->state != TRI_PARKED || worker->port->class->has_work(worker->port) ||
         tri_wheel_next(&worker->wheel) <= sim->now;
 }
@@ -355,7 +362,8 @@ int64_t tri_sim_next(const struct tri_sim *sim)
     int64_t next = sim->events ? sim->heap[1]->at : INT64_MAX;
     for (unsigned s = 0; s < sim->count; s++)
         for (unsigned w = 0; w < sim->scheds[s]->count; w++) {
-            int64_t due = tri_wheel_next(&sim->scheds[s]->workers[w]->wheel);
+            const struct tri_worker *worker = sim->scheds[s]->workers[w];
+            int64_t due = is_stalled(sim, worker) ? sim->stalled_until : tri_wheel_next(&worker->wheel);
             next = due < next ? due : next;
         }
     return next;

@@ -62,6 +62,8 @@ struct tri_sim {
     uint64_t numbers;
 
     struct tri_worker *playing, *last;
+    struct tri_worker *stalled; /* does nothing before `stalled_until` */
+    int64_t stalled_until;
     bool calm; /* no fault is injected: the simulation itself is at work */
     uint64_t steps, turns, steps_max; /* after so many nothing moves any more */
 };

@@ -288,8 +288,14 @@ static void note_quiet(struct tri_sim_world *world)
         tri_world_fails(world, TR_ETIMEDOUT, "nothing will ever happen again, and not all roots have ended");
 }
 
-static void clock_jumps(struct tri_sim_world *world)
+/* What may happen between two turns. */
+static void disturb(struct tri_sim_world *world)
 {
+    if (tri_fault(world, TRI_FAULT_stall)) {
+        world->sim.stalled = world->sim.last;
+        world->sim.stalled_until =
+            world->sim.now + (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, (uint32_t)TR_MS(20));
+    }
     if (tri_fault(world, TRI_FAULT_clock_jump))
         world->sim.now += (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, 60000) * TR_MS(1);
 }
@@ -307,7 +313,7 @@ static void run(struct tri_sim_world *world)
         uint64_t turns = sim->turns;
         bool moved = tri_sim_step(sim, until);
         if (sim->turns != turns)
-            clock_jumps(world);
+            disturb(world);
         if (!moved && sim->steps > sim->steps_max) {
             tri_world_fails(world, TR_ELIMIT, "%" PRIu64 " steps were made, and not all roots have ended", sim->steps_max);
         } else if (!moved && tri_sim_next(sim) == INT64_MAX) {
