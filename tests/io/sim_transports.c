@@ -5,6 +5,7 @@
  */
 #include "tests/io/sim_support.h"
 
+#include "io/op.h"
 #include "sched/random.h"
 
 static const int losses[] = { TR_ECONNRESET, TR_ECONNABORTED, TR_ETIMEDOUT, TR_EHOSTUNREACH, TR_ENETDOWN };
@@ -559,6 +560,40 @@ Test(sim_transports, a_short_send_goes_on_at_the_right_byte_of_the_right_piece)
         steps[count + 1] = (tr_sim_step){ 0 };
         expect_story("connected | closed", .steps = steps, .heard = write_chain);
     }
+}
+
+enum { LONG_CHAIN = 3 * TRI_SEND_PIECES + 1 };
+
+static char pairs[2 * LONG_CHAIN];
+
+static int write_long_chain(tr_self *self, const tr_msg *m)
+{
+    tr_buf *chain = NULL;
+    if (!is_connected(m))
+        return TR_CONTINUE;
+    for (size_t i = 0; i < LONG_CHAIN; i++)
+        chain = tr_buf_join(chain, tr_buf_adopt(pairs + 2 * i, 2, NULL, NULL));
+    tr_tcp_write(self, run.connection, chain);
+    tr_tcp_close(self, run.connection);
+    return TR_CONTINUE;
+}
+
+/* B15: one operation after the other, each with as many pieces as it can have. */
+Test(sim_transports, a_chain_of_many_pieces_is_sent_in_order)
+{
+    enum { ONE = 2 * TRI_SEND_PIECES };
+    static const tr_sim_step steps[] = {
+        { "send", .bytes = pairs, .length = ONE },
+        { "send", .bytes = pairs + ONE, .length = ONE, .result = 5 },
+        { "send", .bytes = pairs + ONE + 5, .length = ONE - 5 },
+        { "send", .bytes = pairs + 2 * ONE, .length = ONE },
+        { "send", .bytes = pairs + 3 * ONE, .length = 2 },
+        { .operation = "close" },
+        { 0 },
+    };
+    for (size_t i = 0; i < sizeof pairs; i++)
+        pairs[i] = (char)(i * 7 + i / 251);
+    expect_story("connected | closed", .steps = steps, .heard = write_long_chain);
 }
 
 static int abort_at_10(tr_self *self, const tr_msg *m)
