@@ -1,6 +1,8 @@
 #include "io/tcp_connection.h"
 #include "sched/log.h"
 
+#include <troupe/check.h>
+
 static void drop_write(void *body)
 {
     tr_buf_unref(((tri_tcp_write *)body)->buf);
@@ -55,8 +57,8 @@ void tri_tcp_writes_refuse(tr_self *self, struct tri_tcp *me, const char *when)
     tri_log(TR_LOG_WARNING, "a write %s is dropped; so far %u", when, own->dropped);
 }
 
-/* How many pieces the next send has, and with `send` what they are. Flush requests have none. */
-static uint32_t gather(const struct tri_tcp *me, struct tri_send *send)
+/* How many pieces the next send has, `most` at the most, and with `send` what they are. Flush requests have none. */
+static uint32_t gather(const struct tri_tcp *me, struct tri_send *send, uint32_t most)
 {
     uint32_t count = 0;
     size_t skip = me->offset, bytes = 0;
@@ -70,7 +72,7 @@ static uint32_t gather(const struct tri_tcp *me, struct tri_send *send)
                 skip -= piece->length;
                 continue;
             }
-            if (count == TRI_SEND_PIECES || bytes >= TRI_SEND_BYTES)
+            if (count == most || bytes >= TRI_SEND_BYTES)
                 return count;
             size_t length = piece->length - skip;
             if (length > INT32_MAX / 2)
@@ -125,13 +127,13 @@ int tri_tcp_writes_send(tr_self *self, struct tri_tcp *me)
     retire(self, me, 0);
     if (!me->writes)
         return 0;
-    uint32_t count = gather(me, NULL);
+    uint32_t most = TR_BUGGIFY() ? 1 : TRI_SEND_PIECES, count = gather(me, NULL, most);
     struct tri_send *send = tri_block_get(sizeof *send + count * sizeof *send->pieces, &tag);
     if (!send)
         return TR_ENOMEM;
     memset(send, 0, sizeof *send);
     send->tag = tag;
-    send->count = gather(me, send);
+    send->count = gather(me, send, most);
     tri_op_submit(self, &me->end, &send->op, TRI_OP_SEND, 0);
     return 0;
 }

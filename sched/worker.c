@@ -7,6 +7,8 @@
 #include "mailbox/pool.h"
 #include "sched/sched.h"
 
+#include <troupe/check.h>
+
 TRI_THREAD_LOCAL struct tri_worker *tri_worker_here;
 
 /* ---- queues ------------------------------------------------------------------------------------------------------ */
@@ -206,7 +208,8 @@ void tri_worker_glance(struct tri_worker *worker)
 
 static bool timers_due(struct tri_worker *worker)
 {
-    return tri_wheel_expire(&worker->wheel, worker->now, TRI_TIMERS_AT_ONCE, worker->sched->config.fire, worker);
+    size_t most = TR_BUGGIFY() ? 1 : TRI_TIMERS_AT_ONCE;
+    return tri_wheel_expire(&worker->wheel, worker->now, most, worker->sched->config.fire, worker);
 }
 
 /* Takes a share of the global list. */
@@ -217,6 +220,8 @@ static bool take_global(struct tri_worker *worker)
     if (length == 0)
         return false;
     uint32_t share = length / sched->count + 1, room = TRI_RING_SIZE - tri_ring_size(&worker->ring);
+    if (TR_BUGGIFY())
+        share = 1;
     if (share > TRI_RING_SIZE / 2)
         share = TRI_RING_SIZE / 2;
     struct tri_run_list list = tri_sched_take(sched, share < room ? share : room);

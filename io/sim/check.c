@@ -221,6 +221,8 @@ static bool handling(tr_self *self, const tr_msg *m)
     uint32_t actor = see(world, self->me)->number, from = operation ? 0 : see(world, m->from)->number;
     bool internal = tri_internal(self->slot->spec);
     world->result->messages++;
+    if (ck_pr_load_64(&self->slot->box.word) == TRI_WORD_IDLE)
+        tri_world_fails(world, TR_EFAULT, "%s #%u handles a message though it is not scheduled", name_of(self->me), actor);
     note(world, self, actor, from, m);
     check_order(world, from, actor, m);
     if (m->flags_ & TRI_MSG_RUNTIME || internal)

@@ -109,6 +109,8 @@ int tr_sim_fault(tr_sim_faults *faults, const char *name, uint64_t rate);
  *     shutdown   no more is sent
  *     close      the descriptor is closed, in order; "reset": with a reset
  *
+ * Scripts go with `buggify` set to TR_SIM_NEVER, lest the library sends in smaller pieces than it usually does.
+ *
  * A receive, accept or send that comes too early waits for its step; a receive and an accept, which are always in flight,
  * also when there is none any more. What comes and has no step (a connect, a send, a shutdown, a close, or a receive after
  * the end), and what sends something else, ends the run: the result names the script, the step, what was expected, and what
