@@ -45,6 +45,8 @@ bool tri_fault(struct tri_sim_world *world, enum tri_fault_kind kind)
     if (!rate || !tri_sim_chance(&world->sim, kind == TRI_FAULT_out_of_memory ? TRI_STREAM_MEMORY : TRI_STREAM_FAULTS, rate))
         return false;
     rates_of(&world->result->fired)[kind]++;
+    if (world->trace)
+        fprintf(world->trace, "%14.6f ms  fault: %s\n", (double)(world->sim.now - TR_SECONDS(1)) / 1e6, names[kind]);
     return true;
 }
 
