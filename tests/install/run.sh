@@ -24,6 +24,10 @@ cmake --build "$work/user"
 [ "$("$work/user/with_static")" = "hello from greeter" ]
 [ "$("$work/user/with_shared")" = "hello from greeter" ]
 
+echo "== troupe-sim"
+"$work/prefix/bin/troupe-sim" "$work/user/simulation" --seeds 20 | grep -q "^20 seeds, none failed"
+ctest --test-dir "$work/user" --no-tests=error
+
 echo "== pkg-config"
 PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name troupe.pc)")
 export PKG_CONFIG_PATH

@@ -394,6 +394,14 @@ static void watch(struct hunt *hunt)
         fprintf(stderr, "\r%79s\r", "");
 }
 
+/* As in the source: compilers lay them out as they like. */
+static int compare_places(const void *first, const void *second)
+{
+    const struct place *a = first, *b = second;
+    int files = strcmp(a->file, b->file);
+    return files ? files : (a->line > b->line) - (a->line < b->line);
+}
+
 /* Than the seed that has failed: how many there were is chance. */
 static void forget_what_came_later(struct search *s)
 {
@@ -437,6 +445,8 @@ void search_run(struct search *s)
     free(hunt.job);
     s->taken_ns = tri_os_now() - hunt.begin;
     forget_what_came_later(s);
+    if (s->place_count)
+        qsort(s->places, s->place_count, sizeof *s->places, compare_places);
 }
 
 void search_free(struct search *s)
