@@ -22,7 +22,7 @@ awk -v work="$work" '
         close(file)
         inside = 0
     }
-    /^```c/ {
+    /^```c/ && !/^```(console|cmake)$/ {
         kind = $2
         if ($1 != "```c" || (kind != "" && kind != "fragment" && kind != "handler")) {
             print FILENAME ":" FNR ": what kind of snippet is " $0 "?"

@@ -20,11 +20,17 @@ int process_start(struct process *process, const char *const *argv);
 /* What there is to read, when there is something: its size, 0 at the end. */
 size_t process_read(struct process *process, char *bytes, size_t size);
 
-/* Kills it; until process_wait. Any thread. */
+/* Nobody reads any more: what it writes from now on fails. */
+void process_close(struct process *process);
+
+/* Kills it; until process_end. Any thread. */
 void process_kill(struct process *process);
 
-/* Waits for its end: the exit status; or -1, and in `how` what became of it. */
-int process_wait(struct process *process, char *how, size_t size);
+/* Waits until it has ended. */
+void process_wait(struct process *process);
+
+/* Of one that has ended and was closed: the exit status; or -1, and in `how` what became of it. The process is gone then. */
+int process_end(struct process *process, char *how, size_t size);
 
 /* Whether somebody sees what is written to standard error. */
 bool process_terminal(void);

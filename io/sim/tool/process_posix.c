@@ -57,19 +57,28 @@ size_t process_read(struct process *process, char *bytes, size_t size)
     return got > 0 ? (size_t)got : 0;
 }
 
+void process_close(struct process *process)
+{
+    close((int)process->pipe);
+}
+
 void process_kill(struct process *process)
 {
     kill((pid_t)process->process, SIGKILL);
 }
 
-int process_wait(struct process *process, char *how, size_t size)
+void process_wait(struct process *process)
+{
+    siginfo_t info;
+    while (waitid(P_PID, (id_t)process->process, &info, WEXITED | WNOWAIT) && errno == EINTR) /* it can still be killed */
+        ;
+}
+
+int process_end(struct process *process, char *how, size_t size)
 {
     int status = 0;
-    pid_t pid;
-    do
-        pid = waitpid((pid_t)process->process, &status, 0);
-    while (pid < 0 && errno == EINTR);
-    close((int)process->pipe);
+    while (waitpid((pid_t)process->process, &status, 0) < 0 && errno == EINTR)
+        ;
     if (WIFSIGNALED(status))
         snprintf(how, size, "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
     return WIFSIGNALED(status) ? -1 : WEXITSTATUS(status);

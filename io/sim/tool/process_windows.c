@@ -92,18 +92,26 @@ size_t process_read(struct process *process, char *bytes, size_t size)
     return ReadFile((HANDLE)process->pipe, bytes, (DWORD)size, &got, NULL) ? got : 0;
 }
 
+void process_close(struct process *process)
+{
+    CloseHandle((HANDLE)process->pipe);
+}
+
 void process_kill(struct process *process)
 {
     TerminateProcess((HANDLE)process->process, 1);
 }
 
-int process_wait(struct process *process, char *how, size_t size)
+void process_wait(struct process *process)
+{
+    WaitForSingleObject((HANDLE)process->process, INFINITE);
+}
+
+int process_end(struct process *process, char *how, size_t size)
 {
     DWORD code = 0;
-    WaitForSingleObject((HANDLE)process->process, INFINITE);
     GetExitCodeProcess((HANDLE)process->process, &code);
     CloseHandle((HANDLE)process->process);
-    CloseHandle((HANDLE)process->pipe);
     if (code != 3 && code < 256)
         return (int)code;
     snprintf(how, size, code == 3 ? "aborted" : "ended by the exception %#lx", (unsigned long)code);

@@ -17,6 +17,8 @@ enum {
     USAGE = 2, /* the exit status of a wrong command line */
 };
 
+#define GRACE_NS TR_SECONDS(1) /* for processes that are not wanted any more */
+
 const char *const kind_names[KINDS] = {
 #define X(name, where) #name,
     TR_SIM_FAULTS(X)
@@ -92,6 +94,15 @@ bool outcome_like(const struct outcome *a, const struct outcome *b)
     return a->ending == DIED || a->error == TR_EFAULT ? texts_like(a->what, b->what) : true;
 }
 
+/* Its process ends by itself when it next writes something, and is only killed when that takes too long: it may be in the
+ * midst of a sanitizer's last look. */
+static void give_up(struct job *job)
+{
+    if (job->alive && !job->unwanted)
+        job->since = tri_os_now();
+    job->unwanted = true;
+}
+
 /* Notes one, under the lock. What comes after the lowest is given up, unless all are wanted. */
 static void note_failure(struct hunt *hunt, struct outcome *outcome)
 {
@@ -111,10 +122,8 @@ static void note_failure(struct hunt *hunt, struct outcome *outcome)
         return;
     hunt->stop = s->failed[0].seed;
     for (unsigned j = 0; j < s->jobs; j++)
-        if (hunt->job[j].alive && hunt->job[j].at >= hunt->stop) {
-            hunt->job[j].unwanted = true;
-            process_kill(&hunt->job[j].process);
-        }
+        if (hunt->job[j].at >= hunt->stop)
+            give_up(&hunt->job[j]);
 }
 
 static void note_broken(struct hunt *hunt, const char *why, const char *output)
@@ -183,10 +192,8 @@ static void read_end(struct job *job, char *text)
         note_failure(job->hunt, &outcome);
     }
     job->begun = false;
-    if (++job->at >= job->hunt->stop && !job->unwanted) {
-        job->unwanted = true;
-        process_kill(&job->process);
-    }
+    if (++job->at >= job->hunt->stop)
+        give_up(job);
 }
 
 /* A report, under the lock. */
@@ -317,7 +324,7 @@ static bool run_process(struct job *job, uint64_t end)
         note_broken(hunt, text, "");
         return false;
     }
-    for (size_t got = 1; got > 0;) {
+    for (size_t got = 1; got > 0 && !job->unwanted;) {
         pthread_mutex_unlock(&hunt->lock);
         got = process_read(&job->process, bytes, sizeof bytes);
         pthread_mutex_lock(&hunt->lock);
@@ -325,11 +332,12 @@ static bool run_process(struct job *job, uint64_t end)
     }
     if (job->line_length && !job->unwanted)
         end_line(job);
-    process_kill(&job->process); /* it may have closed its output and go on */
-    job->alive = false;
     pthread_mutex_unlock(&hunt->lock);
-    int status = process_wait(&job->process, how, sizeof how);
+    process_close(&job->process);
+    process_wait(&job->process);
     pthread_mutex_lock(&hunt->lock);
+    job->alive = false;
+    int status = process_end(&job->process, how, sizeof how);
     if (!job->over && !job->unwanted)
         note_death(job, status, how);
     return !job->unwanted && job->at < end && job->at < hunt->stop;
@@ -360,7 +368,7 @@ static void kill_the_late(struct hunt *hunt)
     int64_t now = tri_os_now();
     for (unsigned i = 0; i < hunt->search->jobs; i++) {
         struct job *job = &hunt->job[i];
-        if (job->alive && !job->late && now - job->since > hunt->search->limit_ns) {
+        if (job->alive && !job->late && now - job->since > (job->unwanted ? GRACE_NS : hunt->search->limit_ns)) {
             job->late = true;
             process_kill(&job->process);
         }

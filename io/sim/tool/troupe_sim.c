@@ -247,7 +247,9 @@ static int write_trace(struct command *c, const char **words, uint64_t seed)
     for (size_t got; (got = process_read(&process, bytes, sizeof bytes)) > 0;)
         if (strcmp(c->trace, "-") == 0)
             fwrite(bytes, 1, got, stdout);
-    process_wait(&process, how, sizeof how);
+    process_close(&process);
+    process_wait(&process);
+    process_end(&process, how, sizeof how);
     if (strcmp(c->trace, "-") != 0)
         printf("trace: %s\n", c->trace);
     return FINE_STATUS;
