@@ -725,10 +725,11 @@ static int open_stream(tr_self *self, struct task *me)
         return go_home(me); /* enough of them */
     *c = (struct client){ .id = cast.stream_count++, .total = 4 + tr_random_below(self, chance(self, 8) ? STREAM_MAX : 1500) };
     cast.streams[c->id] = (struct stream){ .manner = (enum manner)tr_random_below(self, MANNERS) };
-    bool small = chance(self, 3);
-    int error = tr_tcp_connect(self, &c->connection, somewhere(self, me->duty.host), .half_open = true, .idle_ns = PATIENCE,
+    bool small = chance(self, 3), kept = chance(self, 4); /* one draw in a statement: their order is the same everywhere */
+    const char *address = somewhere(self, me->duty.host);
+    int error = tr_tcp_connect(self, &c->connection, address, .half_open = true, .idle_ns = PATIENCE,
         .connect_ns = TR_SECONDS(3), .window = small ? 256 : 0, .high = small ? 300 : 0, .send_buffer = small ? 2048 : 0,
-        .keepalive_ns = chance(self, 4) ? TR_SECONDS(1) : 0);
+        .keepalive_ns = kept ? TR_SECONDS(1) : 0);
     c->open = error == 0;
     return error;
 }
@@ -878,7 +879,9 @@ static int do_watch(tr_self *self, struct task *me)
 static int do_link(tr_self *self, struct task *me)
 {
     int error;
-    tr_ref who = tr_spawn(self, chance(self, 3) ? &idler_actor : &brief_actor, NULL, .link = chance(self, 2), .error = &error);
+    const tr_actor *spec = chance(self, 3) ? &idler_actor : &brief_actor;
+    bool at_once = chance(self, 2);
+    tr_ref who = tr_spawn(self, spec, NULL, .link = at_once, .error = &error);
     if (error)
         return error;
     error = tr_link(self, who);
@@ -963,8 +966,10 @@ static int do_name(tr_self *self, struct task *me)
 
 static int do_hire(tr_self *self, struct task *me)
 {
-    tr_child child = { .name = chance(self, 4) ? "hand" : NULL, .actor = chance(self, 2) ? &idler_actor : &brief_actor,
-        .restart = TR_TEMPORARY };
+    const char *name = chance(self, 4) ? "hand" : NULL;
+    tr_child child = { .name = name, .actor = &idler_actor, .restart = TR_TEMPORARY };
+    if (chance(self, 2))
+        child.actor = &brief_actor;
     tr_call call = tr_child_start(self, tr_whereis(self, "pool"), TR_MS(200), &child);
     return hold(&me->account, (struct promise){ .id = call.bits, .kind = ASK, .due = tr_now(self) + TR_MS(200) });
 }

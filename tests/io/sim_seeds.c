@@ -67,3 +67,16 @@ Test(sim_seeds, what_is_expected_to_come_about_does)
     for (unsigned i = 0; i < sizeof fired / sizeof *sums; i++)
         cr_assert_gt(sums[i], 0, "fault %u was never injected", i);
 }
+
+/* ---- what was found ---------------------------------------------------------------------------------------------- */
+
+/* Its read operation was submitted while it was still in the port's list of those that wait for memory, which is linked
+ * through it. */
+Test(sim_seeds, a_connection_that_waited_for_memory_and_reads_again_is_in_no_list)
+{
+    expect_well(302, CAST_SAFETY, 1000, 4);
+    expect_well(1026, CAST_HEAL, 1000, 4);
+    expect_well(1211, CAST_SAFETY, 2000, 4);
+    expect_well(1247, CAST_SAFETY, 1000, 10);
+    expect_well(613, CAST_SAFETY, 2000, 10);
+}
