@@ -14,7 +14,7 @@
 #include <stdio.h>
 
 static const struct bench_workload *const workloads[] = { &bench_pingpong, &bench_ring, &bench_fanin, &bench_big,
-    &bench_skynet, &bench_idle, &bench_timers, &bench_chameneos };
+    &bench_skynet, &bench_idle, &bench_timers, &bench_chameneos, &bench_sim };
 
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], WORKERS_MAX = 1000, DEFAULT_WORKERS = 2 };
 
@@ -142,7 +142,9 @@ int main(int argc, char **argv)
     int64_t workers = threads ? number("THREADS", threads, WORKERS_MAX) : DEFAULT_WORKERS;
     if (!n || !workers || !size_fits(workload, n))
         return 2;
-    int error = tr_run(&(tr_options){ .actor = workload->root, .arg = &n, .workers = (unsigned)workers, .seed = 42 });
+    int error = workload->run
+        ? workload->run(n)
+        : tr_run(&(tr_options){ .actor = workload->root, .arg = &n, .workers = (unsigned)workers, .seed = 42 });
     if (error || !result.done) {
         fprintf(stderr, "troupe-bench: %s has ended without a result: %s\n", workload->name, tr_strerror(error));
         return EXIT_FAILURE;

@@ -16,13 +16,14 @@
 struct bench_workload {
     const char *name;
     const tr_actor *root; /* its argument is N, an int64_t */
+    int (*run)(int64_t n); /* or without a system: it reports by itself, and answers 0 or an error */
     int64_t n;            /* unless the command line says otherwise */
     int64_t multiple;     /* what N is a multiple of from there on; 0: any */
     bool power_of_ten;    /* what N has to be */
 };
 
 extern const struct bench_workload bench_pingpong, bench_ring, bench_fanin, bench_big, bench_skynet, bench_idle,
-    bench_timers, bench_chameneos;
+    bench_timers, bench_chameneos, bench_sim;
 
 /* In the root's start: dead letters come to it from now on, because none is ever meant to be. */
 void bench_watch(tr_self *self);

@@ -31,5 +31,5 @@ for workload in $(bench --list | tr -d '\r' | cut -d' ' -f1); do
     answers 0 bench "$workload" 10
 done
 count=$(bench --list | tr -d '\r' | cut -d' ' -f1 | sort -u | wc -l)
-[ "$count" = 8 ] || { echo "$count workloads are listed, not 8"; failed=1; }
+[ "$count" = 9 ] || { echo "$count workloads are listed, not 9"; failed=1; }
 exit $failed
