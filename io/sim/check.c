@@ -228,7 +228,7 @@ static bool handling(tr_self *self, const tr_msg *m)
     if (m->flags_ & TRI_MSG_RUNTIME || internal)
         return false;
     check_grammar(world, m);
-    if (tri_fault(world, TRI_FAULT_slow))
+    if (!world->ending && tri_fault(world, TRI_FAULT_slow))
         world->sim.now += (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, (uint32_t)TR_MS(200));
     if (m->type == &tr_blocked_type)
         return false; /* what it carries is the handler's already, who would not have released it */

@@ -246,7 +246,10 @@ static void end_node(struct tri_sim_world *world, struct tri_sim_node *node)
 {
     int reason;
     bool by_itself = node->system->root_ended;
-    if (!tri_system_end(node->system, &reason))
+    world->ending = true;
+    bool ended = tri_system_end(node->system, &reason);
+    world->ending = false;
+    if (!ended)
         tri_panic("simulation: host \"%s\" cannot be shut down", node->host->name);
     node->ended = true;
     if (reason && !(by_itself && world->options.roots_may_fail))

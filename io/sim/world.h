@@ -44,6 +44,7 @@ struct tri_sim_world {
     struct tri_sim_node nodes[TRI_SIM_SYSTEMS_MAX];
     unsigned count;
     bool healed; /* no faults any more */
+    bool ending; /* a host is, which has limited time for that: nobody else's slow handlers shall use it up */
 
     struct tri_sim_socket **sockets; /* by descriptor - TRI_SIM_FD */
     uint32_t sockets_room, sockets_open, sockets_free; /* the lowest number that may be free */
