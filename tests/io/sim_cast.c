@@ -810,7 +810,6 @@ static int stream_said(tr_self *self, struct task *me, const tr_msg *m)
     if (tr_is(tr_tcp_connected, m)) {
         TR_ALWAYS(c->open && !c->connected);
         c->connected = true;
-        c->back.known = true;
         return write_some(self, me);
     }
     if (tr_is(tr_tcp_closed, m))
@@ -824,6 +823,7 @@ static int stream_said(tr_self *self, struct task *me, const tr_msg *m)
     }
     if (tr_is(tr_tcp_data, m)) {
         check_bytes(&c->back, tr_body(tr_tcp_data, m)->buf);
+        TR_ALWAYS(!c->back.known || c->back.id == c->id);
         TR_ALWAYS(c->back.got < 4 || c->back.got <= cast.streams[c->id].down);
     }
     if (tr_is(tr_tcp_eof, m)) {
@@ -1244,6 +1244,29 @@ tr_sim_options cast_options(enum cast_mode mode, unsigned percent)
     o.run_ns = mode == CAST_SAFETY ? TR_SECONDS(3) : 0;
     o.heal_ns = mode == CAST_HEAL ? TR_SECONDS(1) : 0;
     o.settle_ns = mode == CAST_HEAL ? TR_MINUTES(10) : 0;
+    return o;
+}
+
+/* Any sequence will do that is the same everywhere. */
+static uint32_t draw(uint64_t *state, uint32_t n)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((*state >> 33) % n);
+}
+
+tr_sim_options cast_swarm(enum cast_mode mode, uint64_t seed)
+{
+    static const uint32_t often[] = { 0, 0, 0, 30, 300, 3000, 30000, 200000 };
+    static const int64_t far[] = { TR_US(10), TR_MS(1), TR_MS(100), TR_MS(900) };
+    tr_sim_options o = cast_options(mode, 0);
+    uint64_t state = seed;
+    uint32_t rates[sizeof o.faults / sizeof(uint32_t)];
+    for (unsigned i = 0; i < sizeof rates / sizeof rates[0]; i++)
+        rates[i] = often[draw(&state, 8)];
+    memcpy(&o.faults, rates, sizeof rates);
+    o.latency_max_ns = far[draw(&state, 4)];
+    o.latency_min_ns = draw(&state, 2) ? 1000 : o.latency_max_ns;
+    o.buggify = draw(&state, 2) ? 1000000 : TR_SIM_NEVER;
     return o;
 }
 

@@ -40,6 +40,9 @@ enum cast_mode {
 /* Options for a mode, with the faults of tr_sim_rough so many times as often, in percent. */
 tr_sim_options cast_options(enum cast_mode mode, unsigned percent);
 
+/* Options for a mode and a seed: some faults and not others, each seldom or often, and near or far hosts. */
+tr_sim_options cast_swarm(enum cast_mode mode, uint64_t seed);
+
 /* One run: 0, or an error with the text in the result, also for what cast_end() finds. */
 int cast_run_with(uint64_t seed, const tr_sim_options *options, unsigned rounds, tr_sim_result *result);
 

@@ -41,6 +41,28 @@ Test(sim_seeds, when_the_faults_end_all_tasks_are_done)
     many(CAST_HEAL, (const unsigned[]){ 30, 100, 400, 1000, 5000 }, 5, scaled(20, 1000));
 }
 
+/* Some faults and not others, seldom or very often: what many faults at once hide comes out among few. */
+static void swarm(enum cast_mode mode, unsigned seeds)
+{
+    const char *one = getenv("TROUPE_SEED");
+    uint64_t seed = one ? strtoull(one, NULL, 0) : 1;
+    for (uint64_t end = seed + (one ? 1 : seeds); seed < end; seed++) {
+        tr_sim_result result;
+        tr_sim_options options = cast_swarm(mode, seed);
+        cr_assert_eq(cast_run_with(seed, &options, ROUNDS, &result), 0, "mode %d, a swarm: %s", mode, result.what);
+    }
+}
+
+Test(sim_seeds, whatever_fails_of_some_things_nothing_is_untrue)
+{
+    swarm(CAST_SAFETY, scaled(100, 5000));
+}
+
+Test(sim_seeds, when_the_faults_of_some_kinds_end_all_tasks_are_done)
+{
+    swarm(CAST_HEAL, scaled(25, 2000));
+}
+
 /* ---- what is tested at all --------------------------------------------------------------------------------------- */
 
 static void say_if_never(const tr_check *check, void *arg)
