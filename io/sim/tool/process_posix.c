@@ -14,7 +14,8 @@
 extern char **environ;
 
 /* The jobs' threads take no signals, and their children would not either. */
-static int spawn(pid_t *pid, const char *const *argv, int output, posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes)
+static int spawn(pid_t *pid, const char *const *argv, int output, posix_spawn_file_actions_t *actions,
+    posix_spawnattr_t *attributes)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -70,8 +71,8 @@ void process_kill(struct process *process)
 void process_wait(struct process *process)
 {
     siginfo_t info;
-    while (waitid(P_PID, (id_t)process->process, &info, WEXITED | WNOWAIT) && errno == EINTR) /* it can still be killed */
-        ;
+    while (waitid(P_PID, (id_t)process->process, &info, WEXITED | WNOWAIT) && errno == EINTR)
+        ; /* its number is still its own, and it can be killed */
 }
 
 int process_end(struct process *process, char *how, size_t size)

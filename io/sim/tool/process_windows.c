@@ -1,7 +1,7 @@
 /*
- * process.h on Windows. A child inherits the writing end of its pipe; so that no other child does, which would keep the pipe
- * open, children are started one at a time. An argument is quoted as the C runtime of the child takes it apart: backslashes
- * count twice before a quotation mark, and nowhere else.
+ * process.h on Windows. A child inherits the writing end of its pipe; so that no other child does, which would keep the
+ * pipe open, children are started one at a time. An argument is quoted as the C runtime of the child takes it apart:
+ * backslashes count twice before a quotation mark, and nowhere else.
  */
 #include "io/sim/tool/process.h"
 

@@ -94,8 +94,8 @@ bool outcome_like(const struct outcome *a, const struct outcome *b)
     return a->ending == DIED || a->error == TR_EFAULT ? texts_like(a->what, b->what) : true;
 }
 
-/* Its process ends by itself when it next writes something, and is only killed when that takes too long: it may be in the
- * midst of a sanitizer's last look. */
+/* Its process ends by itself when it next writes something, and is only killed when that takes too long: it may be in
+ * the midst of a sanitizer's last look. */
 static void give_up(struct job *job)
 {
     if (job->alive && !job->unwanted)
@@ -145,8 +145,9 @@ static void read_faults(char *list, uint64_t numbers[KINDS])
     for (char *rest = list; rest && *rest;) {
         char *word = rest, *equals = strchr(word, '='), *comma = strchr(word, ',');
         rest = comma ? comma + 1 : NULL;
-        for (unsigned i = 0; equals && i < KINDS; i++)
-            if (strlen(kind_names[i]) == (size_t)(equals - word) && memcmp(kind_names[i], word, (size_t)(equals - word)) == 0)
+        size_t length = equals ? (size_t)(equals - word) : 0;
+        for (unsigned i = 0; length && i < KINDS; i++)
+            if (strlen(kind_names[i]) == length && memcmp(kind_names[i], word, length) == 0)
                 numbers[i] = strtoull(equals + 1, NULL, 10);
     }
 }
@@ -161,9 +162,9 @@ static void read_place(struct job *job, char *text)
     if (!tab)
         return;
     *tab = 0;
-    for (unsigned i = 0; i < s->place_count; i++)
-        if (s->places[i].line == line && strcmp(s->places[i].file, file) == 0 && strcmp(s->places[i].text, tab + 1) == 0) {
-            s->places[i].reached = reached < s->places[i].reached ? reached : s->places[i].reached;
+    for (struct place *p = s->places; p < s->places + s->place_count; p++)
+        if (p->line == line && strcmp(p->file, file) == 0 && strcmp(p->text, tab + 1) == 0) {
+            p->reached = reached < p->reached ? reached : p->reached;
             return;
         }
     s->places = memory(s->places, (s->place_count + 1) * sizeof *s->places);
@@ -177,9 +178,9 @@ static void read_end(struct job *job, char *text)
     char faults[800];
     uint64_t fired[KINDS] = { 0 };
     int length = 0;
-    if (sscanf(text, "%" SCNu64 " %d %" SCNx64 " %" SCNd64 " %" SCNu64 " %" SCNu64 " %799s %n", &outcome.seed, &outcome.error,
-            &outcome.hash, &outcome.virtual_ns, &outcome.turns, &outcome.messages, faults, &length) < 7 || !job->begun ||
-        outcome.seed != job->at)
+    int read = sscanf(text, "%" SCNu64 " %d %" SCNx64 " %" SCNd64 " %" SCNu64 " %" SCNu64 " %799s %n", &outcome.seed,
+        &outcome.error, &outcome.hash, &outcome.virtual_ns, &outcome.turns, &outcome.messages, faults, &length);
+    if (read < 7 || !job->begun || outcome.seed != job->at)
         return;
     snprintf(outcome.what, sizeof outcome.what, "%s", text + length);
     read_faults(faults, fired);
@@ -287,10 +288,10 @@ static void note_death(struct job *job, int status, const char *how)
 {
     struct hunt *hunt = job->hunt;
     char text[200];
+    int64_t limit_s = hunt->search->limit_ns / 1000000000;
     struct outcome outcome = { .ending = job->late ? HUNG : DIED, .seed = job->at, .output = job->output };
     if (job->late && !job->begun) {
-        snprintf(text, sizeof text, "the program says nothing for %" PRId64 " s, between two seeds",
-            hunt->search->limit_ns / 1000000000);
+        snprintf(text, sizeof text, "the program says nothing for %" PRId64 " s, between two seeds", limit_s);
         note_broken(hunt, text, job->output);
     } else if (!job->begun && status == USAGE) {
         note_broken(hunt, "", job->output); /* it says why */
@@ -301,7 +302,7 @@ static void note_death(struct job *job, int status, const char *how)
     } else {
         if (job->late)
             snprintf(outcome.what, sizeof outcome.what, "it did not end within %" PRId64 " s of real time, and was killed",
-                hunt->search->limit_ns / 1000000000);
+                limit_s);
         else if (status < 0)
             snprintf(outcome.what, sizeof outcome.what, "the program was %s", how);
         else

@@ -1,10 +1,11 @@
 /*
  * search.h: running many seeds of a simulation program, in child processes.
  *
- * The seeds are cut into chunks. Each job is a thread: it takes the next chunk, starts the program for it, and reads what
- * that reports (io/sim/main.c says what). When the program dies, or does not go on, the seed that it was at has failed, and
- * another process goes on with the next one. Once a seed has failed only the seeds before it matter, unless all are wanted:
- * so the lowest one that fails is found, and what else is said is about the seeds up to it, however many jobs there are.
+ * The seeds are cut into chunks. Each job is a thread: it takes the next chunk, starts the program for it, and reads
+ * what that reports (io/sim/main.c says what). When the program dies, or does not go on, the seed that it was at has
+ * failed, and another process goes on with the next one. Once a seed has failed only the seeds before it matter, unless
+ * all are wanted: so the lowest one that fails is found, and what else is said is about the seeds up to it, however many
+ * jobs there are.
  */
 #ifndef TROUPE_SIM_SEARCH_H
 #define TROUPE_SIM_SEARCH_H

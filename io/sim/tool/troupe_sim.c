@@ -166,7 +166,8 @@ static void read_command(struct command *c, int argc, char **argv)
 
 static void print_word(const char *word)
 {
-    bool plain = *word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%\\")] == 0;
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%\\";
+    bool plain = *word && word[strspn(word, good)] == 0;
     printf(plain ? "%s" : "\"%s\"", word);
 }
 
@@ -313,7 +314,9 @@ static int say_all(struct command *c)
 
 int main(int argc, char **argv)
 {
-    struct command c = { .search = { .first = 1, .count = SEEDS, .jobs = tri_os_cores(), .limit_ns = TR_SECONDS(LIMIT_S) } };
+    struct command c = {
+        .search = { .first = 1, .count = SEEDS, .jobs = tri_os_cores(), .limit_ns = TR_SECONDS(LIMIT_S) }
+    };
     read_command(&c, argc, argv);
     c.search.argv = c.all;
     c.search.jobs = c.search.jobs < JOBS_MAX ? c.search.jobs : JOBS_MAX;
