@@ -25,6 +25,7 @@ struct tr_self {
     bool kept;               /* the message was taken, forwarded or answered for good: not the turn's to release */
     bool answered;           /* it is a request and has had its answer, */
     int refused;             /* or will have this one (negative) when its handler returns */
+    uint16_t number;         /* the system's; where there is no worker TRI_SYSTEMS_MAX, which is none */
     uint16_t watched;        /* 0; or there is a watcher, and this makes every message special (see turn.c) */
     bool ended;              /* the running actor has, its mailbox is being emptied; */
     int reason;              /* and why */
@@ -36,7 +37,7 @@ struct tr_self {
 static inline void tri_check_self(const tr_self *self, const char *function)
 {
     /* In this order: another thread's slot may change while it is looked at, its worker does not. */
-    if (tri_unlikely(!self || (self->worker && tri_worker_here != self->worker) || !self->slot))
+    if (tri_unlikely(!self || tri_worker_here != self->worker || !self->slot)) /* on a foreign thread both have none */
         tri_panic("%s: the tr_self is not valid here (it is valid during the call it was handed to, on that thread)",
             function);
 }

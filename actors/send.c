@@ -165,26 +165,39 @@ static TRI_COLD int deliver_from_outside(tr_self *self, struct tri_slot *slot, t
     return result;
 }
 
+/* Everything that is not usual about a message or its way. */
+static TRI_COLD int deliver_slowly(tr_self *self, struct tri_slot *slot, tr_ref to, tr_msg *m)
+{
+    if (slot && (!self || ck_pr_load_16(&slot->run.system) != self->system->number))
+        return deliver_from_outside(self, slot, to, m);
+    if (!(m->flags_ & TRI_MSG_RUNTIME))
+        count_sent(self, NULL);
+    if (!slot) {
+        tri_dead(self, NULL, to, m, TR_EDOWN);
+        return TR_EDOWN;
+    }
+    if (!charge_bulk(slot, m))
+        return refused(self, NULL, slot, to, m, TRI_PUSH_FULL);
+    enum tri_push push = tri_deliver_to(self, slot, m);
+    if (push < TRI_PUSH_CLOSED)
+        return 0;
+    uncharge_bulk(slot, m);
+    return refused(self, NULL, slot, to, m, push);
+}
+
 int tri_deliver(tr_self *self, tr_ref to, tr_msg *m)
 {
     struct tri_slot *slot = tri_slot_find(to);
 
     m->generation_ = tri_ref_generation(to);
-    if (tri_unlikely(slot && (!self || ck_pr_load_16(&slot->run.system) != self->system->number)))
-        return deliver_from_outside(self, slot, to, m);
-    if (tri_likely(!(m->flags_ & TRI_MSG_RUNTIME)))
-        count_sent(self, NULL);
-    if (tri_unlikely(!slot)) {
-        tri_dead(self, NULL, to, m, TR_EDOWN);
-        return TR_EDOWN;
-    }
-    if (tri_unlikely(!charge_bulk(slot, m)))
-        return refused(self, NULL, slot, to, m, TRI_PUSH_FULL);
-    enum tri_push push = tri_deliver_to(self, slot, m);
-    if (tri_likely(push < TRI_PUSH_CLOSED))
-        return 0;
-    uncharge_bulk(slot, m);
-    return refused(self, NULL, slot, to, m, push);
+    if (tri_unlikely(!slot || !self || ck_pr_load_16(&slot->run.system) != self->number || m->type->bulk ||
+            (m->flags_ | self->watched) & TRI_MSG_RUNTIME))
+        return deliver_slowly(self, slot, to, m);
+    tri_count(&self->counters.sent);
+    enum tri_push push = tri_mailbox_push(&slot->box, m);
+    if (push == TRI_PUSHED_IDLE)
+        tri_worker_schedule(self->worker, &slot->run);
+    return tri_likely(push < TRI_PUSH_CLOSED) ? 0 : refused(self, NULL, slot, to, m, push);
 }
 
 void tri_poke(tr_self *self, struct tri_slot *slot)

@@ -114,6 +114,7 @@ static int worker_start(struct tri_worker *worker)
         return TR_ENOMEM;
     self->worker = worker;
     self->system = system;
+    self->number = system->number;
     self->watched = system->config.watcher ? TRI_MSG_RUNTIME : 0;
     worker->context = self;
     system->selves[worker->index] = self;
@@ -134,7 +135,7 @@ static void worker_stop(struct tri_worker *worker)
 
 static int spawn_root(struct tri_system *system)
 {
-    tr_self self = { .system = system };
+    tr_self self = { .system = system, .number = TRI_SYSTEMS_MAX };
     int error;
     struct tri_slot *slot =
         tri_spawn_prepare(&self, system->config.root, system->config.root_arg, TRI_HOME_ANY, &error);

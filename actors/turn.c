@@ -209,16 +209,10 @@ static bool handle_all(tr_self *self, struct tri_slot *slot, struct tri_worker *
     }
 }
 
-void tri_turn(struct tri_worker *worker, struct tri_runnable *r)
+/* A turn, from wherever it is. */
+static void turn_slowly(tr_self *self, struct tri_slot *slot, struct tri_worker *worker, uint32_t left)
 {
-    tr_self *self = worker->context;
-    struct tri_slot *slot = tri_container_of(r, struct tri_slot, run);
-
-    self->slot = slot;
-    self->me = tri_slot_ref(slot);
-    if (tri_unlikely(slot->status == TRI_STARTING))
-        tri_start(self);
-    for (uint32_t left = worker->turn_messages, before = left; self->slot; before = left) {
+    for (uint32_t before = left; self->slot; before = left) {
         bool done = handle_all(self, slot, worker, &left);
         if (done && self->slot && tri_unlikely(slot->flags & TRI_SLOT_SETTLE))
             settle(self, slot);
@@ -230,6 +224,39 @@ void tri_turn(struct tri_worker *worker, struct tri_runnable *r)
             continue; /* something has come */
         self->slot = NULL; /* if it is idle it may be running on another worker already */
         if (!done)
-            tri_worker_requeue(worker, r);
+            tri_worker_requeue(worker, &slot->run);
     }
+}
+
+/* The way of a message that comes alone, as most do, is here; all else is in turn_slowly. */
+void tri_turn(struct tri_worker *worker, struct tri_runnable *r)
+{
+    tr_self *self = worker->context;
+    struct tri_slot *slot = tri_container_of(r, struct tri_slot, run);
+    uint32_t left = worker->turn_messages;
+    tr_msg *m;
+
+    self->slot = slot;
+    self->me = tri_slot_ref(slot);
+    if (tri_unlikely(slot->status == TRI_STARTING))
+        tri_start(self);
+    while (left > 1 && tri_likely(slot->status == TRI_ALIVE) && (m = tri_mailbox_take_single(&slot->box, &slot->lanes))) {
+        left--;
+        handle(self, slot, m);
+        if (tri_unlikely(!self->slot))
+            return;
+        tri_worker_count_message(worker);
+        ck_pr_store_32(&slot->run.handled, slot->run.handled + 1);
+        if (tri_unlikely(slot->flags & TRI_SLOT_SETTLE))
+            break;
+        bool idle = tri_mailbox_idle(&slot->box);
+        if (tri_unlikely(!idle && !worker->turn_over))
+            continue;
+        self->slot = NULL; /* it may be running on another worker already */
+        if (tri_unlikely(!idle))
+            tri_worker_requeue(worker, r);
+        return;
+    }
+    if (self->slot)
+        turn_slowly(self, slot, worker, left);
 }

@@ -207,6 +207,19 @@ void tri_mailbox_open(struct tri_mailbox *box, uint32_t generation, uint32_t bou
 /* Moves what has arrived to the lanes, oldest first. Answers whether the actor was poked. The owner. */
 bool tri_mailbox_drain(struct tri_mailbox *box, struct tri_lanes *lanes);
 
+/* The one message that has arrived, when it is one, the actor was not poked, and nothing waits in the lanes, which it then
+ * need not go through; NULL otherwise. It is handled at once, so it is not counted in the backlog. The owner. */
+static inline tr_msg *tri_mailbox_take_single(struct tri_mailbox *box, const struct tri_lanes *lanes)
+{
+    uint64_t word = ck_pr_load_64(&box->word);
+    if (lanes->count || tri_word_count(word) != 1 || word & TRI_WORD_POKE)
+        return NULL;
+    if (tri_unlikely(!ck_pr_cas_64(&box->word, word, TRI_WORD_EMPTY)))
+        return NULL;
+    ck_pr_fence_acquire(); /* the message; pairs with the release fence in tri_mailbox_push */
+    return tri_word_message(word);
+}
+
 /* Nothing is accepted any more; what had arrived goes to the lanes. The owner. */
 void tri_mailbox_close(struct tri_mailbox *box, struct tri_lanes *lanes);
 

@@ -1,8 +1,9 @@
 /*
  * The places where threads meet: `inbox` and `errands` are stacks (ck_stack: many push, the owner takes all), `ring` has
- * its proof in run_ring.h, `state` has it in sched.h, and `next` is one pointer that is only ever exchanged: the owner
- * exchanges in a new one and gets the one it displaces, or NULL in; a thief, when the monitor has marked the worker as
- * stuck, NULL as well. So a runnable in it is taken by exactly one.
+ * its proof in run_ring.h, `state` has it in sched.h, and `next` is one pointer: whoever takes what is in it, the owner, or
+ * a thief when the monitor has marked the worker as stuck, exchanges it for NULL, so exactly one gets it. Only the owner
+ * puts anything in: by an exchange that gives it what it displaces; or, where there was nothing, by a store, for nobody else
+ * makes something of nothing.
  */
 #include "mailbox/pool.h"
 #include "sched/sched.h"
@@ -36,7 +37,7 @@ static void push_ring(struct tri_worker *worker, struct tri_runnable *r)
         overflow(worker, r);
 }
 
-void tri_worker_schedule(struct tri_worker *worker, struct tri_runnable *r)
+void tri_worker_schedule_slowly(struct tri_worker *worker, struct tri_runnable *r)
 {
     if (r->home != TRI_HOME_ANY) {
         struct tri_runnable *displaced = r;

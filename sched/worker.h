@@ -90,9 +90,19 @@ struct tri_worker {
 /* The worker whose thread this is; NULL on foreign threads. */
 extern TRI_THREAD_LOCAL struct tri_worker *tri_worker_here;
 
+void tri_worker_schedule_slowly(struct tri_worker *worker, struct tri_runnable *r);
+
 /* Makes r, which the caller has the right to schedule, run: here if it has no home, else at home. The actor that runs
  * now is followed at once by the last one it made runnable. */
-void tri_worker_schedule(struct tri_worker *worker, struct tri_runnable *r);
+static inline void tri_worker_schedule(struct tri_worker *worker, struct tri_runnable *r)
+{
+    if (tri_unlikely(r->home != TRI_HOME_ANY || !worker->running || ck_pr_load_ptr(&worker->next))) {
+        tri_worker_schedule_slowly(worker, r);
+        return;
+    }
+    ck_pr_fence_release(); /* the runnable before the pointer to it, for a thief */
+    ck_pr_store_ptr(&worker->next, r); /* no exchange: see worker.c */
+}
 
 /* The same for a runnable that has had its turn and wants another: behind all that wait. */
 void tri_worker_requeue(struct tri_worker *worker, struct tri_runnable *r);
