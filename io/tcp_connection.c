@@ -27,11 +27,20 @@ TR_DEFINE(tri_tcp_command);
 static void drop_detached(void *body)
 {
     tr_tcp_detached *detached = body;
-    tri_socket_close(detached->descriptor);
+    if (detached->descriptor != TRI_NO_FD)
+        tri_socket_close(detached->descriptor);
     tr_buf_unref(detached->unread);
 }
 
 TR_DEFINE(tr_tcp_detached, .drop = drop_detached);
+
+int tr_tcp_descriptor(const tr_msg *m)
+{
+    tr_tcp_detached *detached = (tr_tcp_detached *)(uintptr_t)tr_body(tr_tcp_detached, m);
+    tri_fd fd = detached->descriptor;
+    detached->descriptor = TRI_NO_FD;
+    return fd;
+}
 
 /* ---- settings ---------------------------------------------------------------------------------------------------- */
 

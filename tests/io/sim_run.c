@@ -510,3 +510,45 @@ Test(sim_run, a_host_has_as_many_descriptors_as_it_was_given_and_its_own_address
     capture_log(TR_LOG_WARNING);
     cr_assert_eq(tr_sim_run(1, NULL, hosts, &result), 0, "%s", result.what);
 }
+
+/* ---- a descriptor goes out of one connection and into another -------------------------------------------------------- */
+
+struct mover {
+    tr_ref connection;
+    int moves;
+};
+
+static int mover_start(tr_self *self, void *state, const void *arg)
+{
+    struct mover *me = state;
+    (void)arg;
+    return tr_tcp_connect(self, &me->connection, "10.0.0.1:7");
+}
+
+static int mover_receive(tr_self *self, void *state, const tr_msg *m)
+{
+    struct mover *me = state;
+    if (tr_is(tr_tcp_connected, m) && me->moves++ < 3)
+        tr_tcp_detach(self, m->from, TR_SECONDS(1));
+    else if (tr_is(tr_tcp_connected, m))
+        tr_tcp_write_copy(self, m->from, "x", 1);
+    if (tr_is(tr_tcp_detached, m))
+        cr_assert_eq(tr_tcp_adopt(self, &me->connection, tr_tcp_descriptor(m)), 0);
+    if (tr_is(tr_tcp_data, m))
+        tr_tcp_close(self, m->from);
+    return tr_is(tr_tcp_closed, m) && me->moves == 4 ? TR_STOP : TR_CONTINUE;
+}
+
+Test(sim_run, a_descriptor_that_was_taken_back_can_be_adopted_again)
+{
+    static const tr_actor actor = {
+        TR_SPEC, .name = "mover", .start = mover_start, .receive = mover_receive, .state_size = sizeof(struct mover)
+    };
+    const tr_sim_host hosts[] = {
+        { .name = "server", .actor = &server_actor }, { .name = "mover", .actor = &actor }, { 0 }
+    };
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        tr_sim_result result;
+        cr_assert_eq(tr_sim_run(seed, NULL, hosts, &result), 0, "%s", result.what);
+    }
+}

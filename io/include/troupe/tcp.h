@@ -138,8 +138,8 @@ tr_ref tr_tcp_serve(tr_self *self, const tr_msg *m, const tr_actor *spec, const 
 
 /* Makes `owner` the one that the connection reports to. What was received before stays with the old owner, what comes
  * later goes to the new one: no byte is lost, doubled or out of order. Handed over while a message of the connection is
- * handled, nothing more comes to the old owner. The new owner of a connection that has ended meanwhile gets a
- * tr_tcp_failed. By the owner, or whoever handles tr_tcp_accepted. */
+ * handled, nothing more comes to the old owner; but of a connection that is ending by then the old owner still hears that it
+ * has ended, and the new one gets a tr_tcp_failed. By the owner, or whoever handles tr_tcp_accepted. */
 int tr_tcp_own(tr_self *self, tr_ref connection, tr_ref owner);
 
 /* Queues bytes to be sent; consumes the reference to buf (NULL is TR_ENOMEM, so a tr_buf_copy need not be looked at). An
@@ -207,9 +207,13 @@ tr_call tr_tcp_ask(tr_self *self, tr_ref connection, int64_t timeout_ns);
 #define TR_TCP_ADOPT_(self, connection, descriptor, ...)                                                          \
     tr_tcp_adopt_((self), (connection), (descriptor), &(const tr_tcp_options){ __VA_ARGS__ })
 
-/* A connection's descriptor, which is the asker's now (non-blocking, close-on-exec), and what had been received and not
- * delivered (NULL: nothing). If the message is not received the descriptor is closed. */
+/* A connection's descriptor (non-blocking, close-on-exec), and what had been received and not delivered (NULL: nothing).
+ * The descriptor is closed when the message has been handled, or is not, unless it was taken out of it. */
 TR_MESSAGE(tr_tcp_detached, int descriptor; tr_buf *unread;);
+
+/* Takes the descriptor out of a tr_tcp_detached: it is the caller's from then on. -1 when that was done before. By whoever
+ * handles the message. */
+int tr_tcp_descriptor(const tr_msg *m);
 
 /* Takes the descriptor back, when all that is queued has been sent: a tr_tcp_detached, or a tr_failed (TR_ECLOSED). The
  * owner gets a tr_tcp_closed with reason 0 before it. */
