@@ -1,5 +1,5 @@
-/* bank: two branches of a bank, between which money is transferred; and the simulation in which some of it is transferred
- * twice. docs/simulation.md tells the story. `bank --fixed` is the bank without the bug. */
+/* bank: two branches of a bank, between which money is transferred; and the simulation in which some of it is
+ * transferred twice. docs/simulation.md tells the story. `bank --fixed` is the bank without the bug. */
 #include <troupe/troupe.h>
 
 #include <string.h>

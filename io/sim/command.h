@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Whether argv[*at] is this option: "--name value" or "--name=value". The value is NULL where there is none, and *at is at
- * the last word that belongs to the option. */
+/* Whether argv[*at] is this option: "--name value" or "--name=value". The value is NULL where there is none, and *at is
+ * at the last word that belongs to the option. */
 static inline bool tri_command_is(char **argv, int *at, const char *name, const char **value)
 {
     const char *word = argv[*at];

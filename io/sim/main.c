@@ -1,10 +1,10 @@
 /*
- * The main of simulation programs. What --report writes is for troupe-sim (io/sim/tool): lines that begin with "@sim", each
- * whole in one write, so that what the program itself writes does not come between.
+ * The main of simulation programs. What --report writes is for troupe-sim (io/sim/tool): lines that begin with "@sim",
+ * each whole in one write, so that what the program itself writes does not come between.
  *
  *     @sim rates NAME=RATE,…                                     the faults with which all seeds are run; "-": none
  *     @sim begin SEED
- *     @sim end SEED ERROR HASH NS TURNS MESSAGES NAME=COUNT,… WHAT   the faults that fired; what went wrong
+ *     @sim end SEED ERROR HASH NS TURNS MESSAGES NAME=COUNT,… WHAT   the faults that fired; what is wrong
  *     @sim sometimes COUNT LINE FILE<tab>TEXT                    for each TR_SOMETIMES at first, and again when one of them
  *     @sim over                                                  has been reached for the first time
  */
@@ -73,7 +73,9 @@ static int read_fault(struct command *c, const char *text)
     snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
     if (!tri_command_number(equals + 1, 0, UINT64_MAX, &rate))
         return wrong(c, "--fault %s: '%s' is not a rate: it is a number from 0 to 1000000", text, equals + 1);
-    return tri_fault_set(&c->options.faults, name, rate, what, sizeof what) ? wrong(c, "--fault %s: %s", text, what) : GO_ON;
+    if (tri_fault_set(&c->options.faults, name, rate, what, sizeof what))
+        return wrong(c, "--fault %s: %s", text, what);
+    return GO_ON;
 }
 
 static int read_flag(struct command *c, const char *word)
@@ -199,7 +201,8 @@ static void report(const tr_sim_result *r)
 static void print_result(const tr_sim_result *r)
 {
     printf("seed %" PRIu64 ": %s%.*s; %.6f s, %" PRIu64 " turns, %" PRIu64 " messages, hash %016" PRIx64 "\n", r->seed,
-        r->error ? "FAILED: " : "ok", length_of(r), r->what, (double)r->virtual_ns / 1e9, r->turns, r->messages, r->hash);
+        r->error ? "FAILED: " : "ok", length_of(r), r->what, (double)r->virtual_ns / 1e9, r->turns, r->messages,
+        r->hash);
 }
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
