@@ -86,7 +86,7 @@ Test(sim_driver, what_is_said_does_not_depend_on_the_number_of_jobs)
 Test(sim_driver, a_shrunk_run_has_fewer_faults_and_fails_in_the_same_way)
 {
     char what[600], line[1000], text[2000];
-    cr_assert_eq(run_sim(BANK " --shrink"), 1, "%s%s", out, err);
+    cr_assert_eq(run_sim(BANK " --shrink --near 60 --fault reset=10000 --fault half_open=5000"), 1, "%s%s", out, err);
     line_after(" FAILED: ", what, sizeof what);
     line_after(" messages: ", line, sizeof line);
     unsigned faults = 0;
@@ -154,6 +154,7 @@ Test(sim_driver, wrong_command_lines_are_refused_by_name)
         { BANK " --jobs x", "--jobs x: give a number" },
         { BANK " --jobs", "--jobs : give a number" },
         { BANK " --limit 0", "--limit 0: give a number" },
+        { BANK " --near 0", "--near 0: give a number" },
         { BANK " --seed 3", "--first 3 --seeds 1" },
         { BANK " --for soon", "--for soon: write a time as" },
         { BANK " --nonsense", "bank: unrecognized option '--nonsense'" },
@@ -204,6 +205,17 @@ Test(sim_driver, what_a_failing_program_wrote_is_shown_and_what_others_wrote_is_
     says("on standard error: 5\n");
     says_not(": 4");
     cr_assert_eq(err[0], 0, "%s", err);
+}
+
+Test(sim_driver, the_lowest_seed_that_fails_is_found_although_a_higher_one_fails_first)
+{
+    cr_assert_eq(run_sim(TROUBLE " slow --seeds 16 --jobs 2"), 1, "%s%s", out, err);
+    says("seed 5 FAILED: ");
+    says_not("seed 9");
+    says("\n5 seeds; ");
+    cr_assert_eq(run_sim(TROUBLE " slow --seeds 16 --jobs 2 --keep-going"), 1, "%s%s", out, err);
+    cr_assert(strstr(out, "seed 5 FAILED: ") < strstr(out, "seed 9 FAILED: "), "%s", out);
+    says("16 seeds, 2 failed; ");
 }
 
 Test(sim_driver, a_place_that_one_seed_alone_reaches_is_reached)

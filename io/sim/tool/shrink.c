@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NEAR = 1000 }; /* seeds that are tried */
-
 unsigned shrunk_words(const struct shrunk *shrunk, char text[SHRUNK_WORDS][FAULT_WORD])
 {
     unsigned count = 0;
@@ -46,7 +44,7 @@ static bool try(struct shrunk *last, struct shrunk *next, const struct search *s
         s.argv[count++] = text[i];
     s.argv[count] = NULL;
     s.first = last->outcome.seed;
-    s.count = left < NEAR ? left : NEAR;
+    s.count = left < search->count ? left : search->count;
     s.like = &last->outcome;
     s.keep_going = false;
     search_run(&s);

@@ -19,8 +19,8 @@ enum { FAULT_WORD = 64, SHRUNK_WORDS = 2 * KINDS + 4 };
 /* The words of the command line, but for the seed: --fault all=0, and so on. Answers how many. */
 unsigned shrunk_words(const struct shrunk *shrunk, char text[SHRUNK_WORDS][FAULT_WORD]);
 
-/* Makes it smaller for as long as it can. `search` has the program without options of the simulation, and is not run.
- * NULL, or why it cannot be done, which the caller frees. */
+/* Makes it smaller for as long as it can. `search` has the program without options of the simulation, and how many
+ * seeds to try each time; it is not run. NULL, or why it cannot be done, which the caller frees. */
 char *shrink(struct shrunk *shrunk, const struct search *search);
 
 #endif

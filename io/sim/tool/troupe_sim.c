@@ -21,6 +21,7 @@ static const char usage[] =
     "  --keep-going       goes on after the first seed that fails\n"
     "  --limit SECONDS    of real time for one seed; 60 unless told. Then it is killed, and has failed\n"
     "  --shrink           looks for a smaller run that fails in the same way\n"
+    "  --near N           seeds that --shrink tries each time; 1000 unless told\n"
     "  --trace FILE       writes what happens under the seed that fails, one line for each message;\n"
     "                     - is standard output. With --seeds 1 in any case\n"
     "  --help             this text\n"
@@ -35,13 +36,14 @@ static const char usage[] =
     "\n"
     "Ends with 0, with 1 when a seed has failed, and with 2 when nothing could be run.\n";
 
-enum { FINE_STATUS, FAILED_STATUS, BAD_STATUS, SEEDS = 1000, LIMIT_S = 60, LIMIT_MAX_S = 1000000 };
+enum { FINE_STATUS, FAILED_STATUS, BAD_STATUS, SEEDS = 1000, SEEDS_NEAR = 1000, LIMIT_S = 60, LIMIT_MAX_S = 1000000 };
 
 struct command {
     const char **own, **all; /* the program and its arguments; with those of the simulation. NULL ends them */
     size_t own_count, all_count;
     struct search search;
     const char *trace;
+    uint64_t seeds_near;
     bool shrink;
 };
 
@@ -105,6 +107,8 @@ static bool read_option(struct command *c, char **argv, int *at)
         c->search.first = number("--first", value, 0, UINT64_MAX / 2);
     else if (tri_command_is(argv, at, "--jobs", &value))
         c->search.jobs = (unsigned)number("--jobs", value, 1, JOBS_MAX);
+    else if (tri_command_is(argv, at, "--near", &value))
+        c->seeds_near = number("--near", value, 1, UINT64_MAX / 2);
     else if (tri_command_is(argv, at, "--limit", &value))
         c->search.limit_ns = TR_SECONDS(number("--limit", value, 1, LIMIT_MAX_S));
     else if (tri_command_is(argv, at, "--trace", &value))
@@ -260,7 +264,7 @@ static int write_trace(struct command *c, const char **words, uint64_t seed)
 static const char **shrink_it(struct command *c, struct shrunk *shrunk)
 {
     char (*text)[FAULT_WORD] = memory(NULL, SHRUNK_WORDS * sizeof *text);
-    struct search base = { .argv = c->own, .jobs = c->search.jobs, .limit_ns = c->search.limit_ns };
+    struct search base = { .argv = c->own, .count = c->seeds_near, .jobs = c->search.jobs, .limit_ns = c->search.limit_ns };
     const struct outcome *found = &c->search.failed[0];
     shrunk->outcome = *found;
     shrunk->outcome.output = copy(found->output);
@@ -315,6 +319,7 @@ static int say_all(struct command *c)
 int main(int argc, char **argv)
 {
     struct command c = {
+        .seeds_near = SEEDS_NEAR,
         .search = { .first = 1, .count = SEEDS, .jobs = tri_os_cores(), .limit_ns = TR_SECONDS(LIMIT_S) }
     };
     read_command(&c, argc, argv);
