@@ -264,7 +264,9 @@ static int write_trace(struct command *c, const char **words, uint64_t seed)
 static const char **shrink_it(struct command *c, struct shrunk *shrunk)
 {
     char (*text)[FAULT_WORD] = memory(NULL, SHRUNK_WORDS * sizeof *text);
-    struct search base = { .argv = c->own, .count = c->seeds_near, .jobs = c->search.jobs, .limit_ns = c->search.limit_ns };
+    struct search base = {
+        .argv = c->own, .count = c->seeds_near, .jobs = c->search.jobs, .limit_ns = c->search.limit_ns
+    };
     const struct outcome *found = &c->search.failed[0];
     shrunk->outcome = *found;
     shrunk->outcome.output = copy(found->output);
