@@ -1,7 +1,6 @@
 #!/bin/sh
 # simulation.sh [--write] WORK TROUPE_SIM BANK: runs the commands of docs/simulation.md and compares what they write with
-# what the page says they do; times may differ. With --write the page is made to say it. The seeds in the commands are the
-# one that was found first: it is another one whenever the simulator draws something else.
+# what the page says they do; times may differ. With --write the page is made to say it.
 set -eu
 write=
 [ "$1" != --write ] || { write=yes; shift; }
@@ -25,16 +24,11 @@ fi
 awk '
     /^```console/ { inside = 1; print; next }
     inside && /^```/ { inside = 0 }
-    found && inside && /^\$ / { gsub(/--seed [0-9]+/, "--seed " found) }
-    found && !inside { gsub(/TROUPE_SEED=[0-9]+/, "TROUPE_SEED=" found) }
     inside && /^\$ / {
         print
         command = "{ " substr($0, 3) "; } 2>&1"
-        while ((command | getline line) > 0) {
+        while ((command | getline line) > 0)
             print line
-            if (!found && line ~ /^seed [0-9]+ FAILED/)
-                found = substr(line, 6) + 0
-        }
         close(command)
         count++
     }
