@@ -13,6 +13,25 @@ static void move(struct tri_cache *from, struct tri_cache *to, uint32_t max)
     }
 }
 
+/* Memory for a chunk. After the first it comes four chunks at a time, in large pages: who has so many actors touches them
+ * at once. */
+static char *chunk_memory(struct tri_table *table, size_t size)
+{
+    enum { LARGE = 2 << 20 };
+    if (table->chunk_count == 0)
+        return tri_memory_get_for_good(size);
+    if (table->reserved < size) {
+        table->reserve = tri_memory_get_large(LARGE);
+        table->reserved = table->reserve ? LARGE : 0;
+    }
+    char *memory = table->reserve;
+    if (memory) {
+        table->reserve += size;
+        table->reserved -= size;
+    }
+    return memory;
+}
+
 /* Adds a chunk and its elements to the end of the free list, lowest number first. With the lock held. */
 static void make_chunk(struct tri_table *table)
 {
@@ -21,7 +40,7 @@ static void make_chunk(struct tri_table *table)
     struct tri_free_element *first = NULL, **end = &table->free.first;
     if (number == table->chunks_max)
         return;
-    char *chunk = tri_memory_get_for_good((size_t)ELEMENTS * table->element_size);
+    char *chunk = chunk_memory(table, (size_t)ELEMENTS * table->element_size);
     if (!chunk)
         return;
     for (uint32_t i = ELEMENTS; i-- > 0;) {

@@ -38,6 +38,8 @@ struct tri_table {
     struct tri_cache free;
     void **chunks; /* of 2^(24 - TRI_TABLE_CHUNK_BITS) pointers */
     uint32_t chunk_count, chunks_max;
+    char *reserve; /* memory for more chunks */
+    size_t reserved;
     uint32_t element_size;
     uint32_t taken; /* elements that were taken off the free list since it was in order */
     void (*init)(void *element, uint32_t index); /* for a new element, once */

@@ -7,6 +7,10 @@
 /* The size is a multiple of the alignment; NULL when there is no memory. Any thread. */
 void *tri_aligned_get(size_t alignment, size_t size);
 
+/* Zeroed, `size` of it, aligned to 2 MiB where the system can do that cheaply; in large pages where it grants them. It is
+ * never given back. NULL when there is none. Any thread. */
+void *tri_aligned_get_large(size_t size);
+
 /* Gives it back. Any thread. */
 void tri_aligned_put(void *memory);
 

@@ -1,6 +1,8 @@
 #include "mailbox/aligned.h"
 
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 void *tri_aligned_get(size_t alignment, size_t size)
 {
@@ -10,4 +12,19 @@ void *tri_aligned_get(size_t alignment, size_t size)
 void tri_aligned_put(void *memory)
 {
     free(memory);
+}
+
+enum { LARGE = 2 << 20 };
+
+void *tri_aligned_get_large(size_t size)
+{
+    char *all = mmap(NULL, size + LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED)
+        return NULL;
+    char *memory = (char *)(((uintptr_t)all + LARGE - 1) & ~(uintptr_t)(LARGE - 1));
+    if (memory > all)
+        munmap(all, (size_t)(memory - all));
+    munmap(memory + size, (size_t)(all + LARGE - memory));
+    madvise(memory, size, MADV_HUGEPAGE); /* refused, the pages are small */
+    return memory;
 }

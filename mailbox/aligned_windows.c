@@ -1,6 +1,7 @@
 #include "mailbox/aligned.h"
 
 #include <malloc.h>
+#include <windows.h>
 
 void *tri_aligned_get(size_t alignment, size_t size)
 {
@@ -10,4 +11,10 @@ void *tri_aligned_get(size_t alignment, size_t size)
 void tri_aligned_put(void *memory)
 {
     _aligned_free(memory);
+}
+
+/* Large pages need a privilege there, which few programs have. */
+void *tri_aligned_get_large(size_t size)
+{
+    return VirtualAlloc(NULL, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
 }

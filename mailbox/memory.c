@@ -61,6 +61,13 @@ static void *get_aligned(size_t size, size_t alignment, bool for_good)
     return memory;
 }
 
+void *tri_memory_get_large(size_t size)
+{
+    if (tri_unlikely(ck_pr_load_uint(&fault.armed)) && must_fail(true))
+        return NULL;
+    return tri_aligned_get_large(size);
+}
+
 void *tri_memory_get(size_t size)
 {
     return get_aligned(size, TRI_LINE, false);

@@ -140,15 +140,20 @@ static void collect(struct tri_pool *pool)
 }
 
 /* Slabs hold 64 blocks, but are never smaller than 64 KiB (so that small blocks are not asked for in dribs and drabs)
- * and never larger than 256 KiB (or one block). */
+ * and never larger than 256 KiB (or one block). From the ninth on they are 2 MiB, in large pages. */
+enum { SMALL_SLABS = 8, LARGE_SLAB = 2 << 20 };
+
 static bool refill_slab(struct tri_pool *pool, unsigned class)
 {
     size_t block = tri_pool_class_size(class), size = block * 64;
     size = size < 65536 ? 65536 : size > 262144 ? 262144 : size;
-    size -= size % block;
-    char *slab = tri_memory_get(size);
+    bool large = pool->slab[class].count >= SMALL_SLABS;
+    size = large ? LARGE_SLAB : size;
+    char *slab = large ? tri_memory_get_large(size) : tri_memory_get(size);
     if (!slab)
         return false;
+    size -= size % block;
+    pool->slab[class].count++;
     pool->slab[class].at = slab;
     pool->slab[class].end = slab + size;
     return true;

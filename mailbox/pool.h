@@ -46,6 +46,7 @@ struct tri_pool {
     struct tri_free *free[TRI_CLASSES];
     struct {
         char *at, *end;
+        uint32_t count; /* that there have been */
     } slab[TRI_CLASSES]; /* what has not been carved yet */
     uint64_t taken, given; /* blocks, by this thread; read by others through tri_pool_balance */
     uint16_t index;

@@ -71,10 +71,10 @@ static bool refuse_memory(void)
     return ++world->result->requests == world->options.fail_memory || tri_fault(world, TRI_FAULT_out_of_memory);
 }
 
-/* What is held, but for the tables of slots and promises, which only grow. */
+/* What is held, but for the first chunks of the tables of slots and promises, which stay. (Others are not counted.) */
 static int64_t held(void)
 {
-    return tri_memory_live() - tri_table_chunks(&tri_slots) - tri_table_chunks(&tri_promises);
+    return tri_memory_live() - (tri_table_chunks(&tri_slots) > 0) - (tri_table_chunks(&tri_promises) > 0);
 }
 
 /* ---- blocking jobs ----------------------------------------------------------------------------------------------- */
