@@ -3,15 +3,29 @@
 #include "actors/self.h"
 #include "sched/log.h"
 
-/* The state's block holds the state and behind it the argument, which a restart needs again. */
+/*
+ * The state's block holds the state and behind it the argument, which a restart needs again. An actor without a state that
+ * will not be started again has no block once it has started; and if its argument is small it has none before, either: the
+ * argument waits in the place of the lanes, which are empty until then.
+ */
+enum { SMALL_ARG = offsetof(struct tri_lanes, count) };
+
 static size_t state_room(const tr_actor *spec)
 {
     return ((size_t)spec->state_size + 15) & ~(size_t)15;
 }
 
-static void *arg_of(const struct tri_slot *slot)
+static void *block_arg(const struct tri_slot *slot)
 {
-    return slot->spec->arg_size ? (char *)slot->state + state_room(slot->spec) : NULL;
+    return (char *)slot->state + state_room(slot->spec);
+}
+
+static void copy_arg(const tr_actor *spec, void *to, const void *arg)
+{
+    if (arg)
+        memcpy(to, arg, spec->arg_size);
+    else
+        memset(to, 0, spec->arg_size);
 }
 
 /* ---- spawn ------------------------------------------------------------------------------------------------------- */
@@ -30,22 +44,36 @@ static void check_spec(const tr_actor *spec)
         tri_panic("the spec of actor %s wants %u KiB of bulk; the most is %u", name, spec->mailbox_kib, TRI_BULK_MAX_KIB);
 }
 
+static bool make_block(struct tri_slot *slot, const tr_actor *spec, const void *arg)
+{
+    tri_tag tag;
+    void *block = tri_block_get(state_room(spec) + spec->arg_size, &tag);
+    if (!block)
+        return false;
+    slot->state = memset(block, 0, state_room(spec));
+    slot->tag = tag;
+    if (spec->arg_size)
+        copy_arg(spec, (char *)block + state_room(spec), arg);
+    return true;
+}
+
 static bool make_state(struct tri_slot *slot, const tr_actor *spec, const void *arg)
 {
-    size_t size = state_room(spec) + spec->arg_size;
-    tri_tag tag = 0;
     slot->state = NULL;
-    if (size == 0)
+    slot->lanes = (struct tri_lanes){ 0 };
+    if (spec->state_size || spec->arg_size > SMALL_ARG)
+        return make_block(slot, spec, arg);
+    copy_arg(spec, &slot->lanes, arg);
+    return true;
+}
+
+bool tri_spawn_keep_arg(struct tri_slot *slot)
+{
+    if (slot->state || slot->spec->arg_size == 0)
         return true;
-    slot->state = tri_block_get(size, &tag);
-    if (!slot->state)
+    if (!make_block(slot, slot->spec, &slot->lanes))
         return false;
-    slot->tag = tag;
-    memset(slot->state, 0, state_room(spec));
-    if (spec->arg_size && arg)
-        memcpy((char *)slot->state + state_room(spec), arg, spec->arg_size);
-    else if (spec->arg_size)
-        memset((char *)slot->state + state_room(spec), 0, spec->arg_size);
+    slot->lanes = (struct tri_lanes){ 0 };
     return true;
 }
 
@@ -67,7 +95,6 @@ struct tri_slot *tri_spawn_prepare(tr_self *self, const tr_actor *spec, const vo
     slot->run.home = home;
     ck_pr_store_16(&slot->run.system, self->system->number);
     ck_pr_store_32(&slot->run.handled, 0);
-    slot->lanes = (struct tri_lanes){ 0 };
     ck_pr_store_ptr(&slot->spec, spec);
     slot->cold = NULL;
     ck_pr_store_16(&slot->incarnation, 0);
@@ -135,18 +162,32 @@ tr_ref tr_spawn_(tr_self *self, const tr_actor *spec, const tr_spawn_options *op
     return ref;
 }
 
+static bool has_supervisor(const struct tri_slot *slot)
+{
+    return slot->cold && !tr_ref_is_nobody(slot->cold->duty.supervisor);
+}
+
 /* ---- start ------------------------------------------------------------------------------------------------------- */
 
 void tri_start(tr_self *self)
 {
     struct tri_slot *slot = self->slot;
+    _Alignas(16) char small[SMALL_ARG];
     int answer = TR_CONTINUE;
 
+    if (slot->status == TRI_STARTING && !slot->state) {
+        memcpy(small, &slot->lanes, sizeof small);
+        slot->lanes = (struct tri_lanes){ 0 };
+    }
     slot->status = TRI_ALIVE;
     slot->flags |= TRI_SLOT_STARTED;
     ck_pr_store_ptr(&self->type, NULL);
     if (slot->spec->start)
-        answer = slot->spec->start(self, slot->state, arg_of(slot));
+        answer = slot->spec->start(self, slot->state, !slot->spec->arg_size ? NULL : slot->state ? block_arg(slot) : small);
+    if (slot->spec->state_size == 0 && slot->state && !has_supervisor(slot)) {
+        tri_block_put(slot->state, slot->tag);
+        slot->state = NULL;
+    }
     if (answer == TR_CONTINUE)
         tr_ready(self);
     else if (answer == TR_STOP || answer < 0)
@@ -183,7 +224,7 @@ void tri_start_again(tr_self *self)
 static bool comes_again(tr_self *self, const struct tri_slot *slot, int reason)
 {
     const struct tri_cold *cold = slot->cold;
-    if (!cold || tr_ref_is_nobody(cold->duty.supervisor) || slot->flags & TRI_SLOT_STOPPING)
+    if (!has_supervisor(slot) || slot->flags & TRI_SLOT_STOPPING)
         return false;
     if (slot->status == TRI_RESTARTING) /* killed while it waited */
         return false;

@@ -101,6 +101,9 @@ void tri_handle(tr_self *self, tr_msg *m);
 struct tri_slot *tri_spawn_prepare(tr_self *self, const tr_actor *spec, const void *arg, uint16_t home, int *error);
 int tri_spawn_bind(tr_self *self, struct tri_slot *slot, const tr_spawn_options *options);
 tr_ref tri_spawn_finish(tr_self *self, struct tri_slot *slot);
+
+/* Between: keeps the argument for further starts; false when there is no memory. */
+bool tri_spawn_keep_arg(struct tri_slot *slot);
 void tri_spawn_cancel(tr_self *self, struct tri_slot *slot);
 
 /* Ends the running actor's incarnation with this reason, and the actor if it is not to be started again. In its turn,

@@ -194,7 +194,7 @@ static int spawn(tr_self *self, struct child *child, tr_msg *started, tr_msg *en
     struct tri_slot *slot = tri_spawn_prepare(self, spec, arg, TRI_HOME_ANY, &error);
     if (!slot)
         return error;
-    struct tri_cold *cold = tri_cold(slot);
+    struct tri_cold *cold = tri_spawn_keep_arg(slot) ? tri_cold(slot) : NULL;
     if (!(error = cold ? tri_spawn_bind(self, slot, &(tr_spawn_options){ .name = child->spec.name }) : TR_ENOMEM)) {
         cold->duty = (struct tri_duty){ self->me, started, ended, (uint8_t)restart_of(child) };
         child->ref = tri_spawn_finish(self, slot);

@@ -552,3 +552,62 @@ Test(sim_run, a_descriptor_that_was_taken_back_can_be_adopted_again)
         cr_assert_eq(tr_sim_run(seed, NULL, hosts, &result), 0, "%s", result.what);
     }
 }
+
+/* ---- a child without a state --------------------------------------------------------------------------------------- */
+
+static struct {
+    int starts, handled;
+} plain;
+
+static int plain_start(tr_self *self, void *state, const void *arg)
+{
+    (void)self;
+    (void)state;
+    cr_assert_eq(arg ? *(const int *)arg : 7, 7);
+    plain.starts++;
+    return TR_CONTINUE;
+}
+
+static int plain_receive(tr_self *self, void *state, const tr_msg *m)
+{
+    (void)state;
+    (void)m;
+    if (++plain.handled == 10)
+        tr_shutdown(self);
+    return plain.handled == 1 ? TR_ECRASHED : TR_CONTINUE;
+}
+
+TR_SIGNAL(go);
+TR_DEFINE(go);
+
+static int teller_start(tr_self *self, void *state, const void *arg)
+{
+    (void)state;
+    (void)arg;
+    for (int i = 0; i < 10; i++)
+        tr_send(self, tr_whereis(self, "plain"), go);
+    return TR_CONTINUE;
+}
+
+Test(sim_run, a_child_without_a_state_that_is_started_again_has_its_argument_and_its_mailbox)
+{
+    capture_log(TR_LOG_ERROR);
+    static const tr_actor plain_actors[] = {
+        { TR_SPEC, .name = "plain", .start = plain_start, .receive = plain_receive },
+        { TR_SPEC, .name = "plain", .start = plain_start, .receive = plain_receive, .arg_size = sizeof(int) },
+    };
+    static const tr_actor teller_actor = { TR_SPEC, .name = "teller", .start = teller_start, .receive = session_receive };
+    static const int seven = 7;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        const tr_child children[] = {
+            { .actor = &plain_actors[seed % 2], .arg = &seven, .name = "plain" }, { .actor = &teller_actor }
+        };
+        const tr_supervisor table = { TR_SUPERVISOR, .name = "table", .children = children, .count = 2 };
+        const tr_sim_host hosts[] = { { .name = "one", .supervisor = &table }, { 0 } };
+        tr_sim_result result;
+        plain.starts = plain.handled = 0;
+        cr_assert_eq(tr_sim_run(seed, NULL, hosts, &result), 0, "%s", result.what);
+        cr_assert_eq(plain.starts, 2);
+        cr_assert_eq(plain.handled, 10);
+    }
+}
