@@ -207,10 +207,25 @@ void tri_worker_glance(struct tri_worker *worker)
 
 /* ---- between turns ----------------------------------------------------------------------------------------------- */
 
+static void note_fire(struct tri_timer *timer, void *worker_)
+{
+    struct tri_worker *worker = worker_;
+    worker->fired = worker->now;
+    worker->sched->config.fire(timer, worker);
+}
+
 static bool timers_due(struct tri_worker *worker)
 {
     size_t most = TR_BUGGIFY() ? 1 : TRI_TIMERS_AT_ONCE;
-    return tri_wheel_expire(&worker->wheel, worker->now, most, worker->sched->config.fire, worker);
+    return tri_wheel_expire(&worker->wheel, worker->now, most, note_fire, worker);
+}
+
+/* When to wake up for timers: for one of them to the nanosecond; of many that are close together, for those of a tick at a
+ * time, as waking up costs more than firing a hundred. */
+static int64_t next_timer(const struct tri_worker *worker)
+{
+    int64_t next = tri_wheel_next(&worker->wheel), soonest = worker->fired + ((int64_t)1 << TRI_WHEEL_TICK_BITS);
+    return next < soonest ? soonest : next;
 }
 
 /* Takes a share of the global list. */
@@ -402,7 +417,7 @@ void tri_worker_loop(struct tri_worker *worker)
     while (!ck_pr_load_uint(&worker->sched->stopping)) {
         if (tri_worker_step(worker) || !tri_worker_lie_down(worker))
             continue;
-        worker->port->class->poll(worker->port, tri_wheel_next(&worker->wheel));
+        worker->port->class->poll(worker->port, next_timer(worker));
         tri_worker_get_up(worker);
     }
 }
