@@ -210,7 +210,7 @@ static bool handle_all(tr_self *self, struct tri_slot *slot, struct tri_worker *
 }
 
 /* A turn, from wherever it is. */
-static void turn_slowly(tr_self *self, struct tri_slot *slot, struct tri_worker *worker, uint32_t left)
+static TRI_NOINLINE void turn_slowly(tr_self *self, struct tri_slot *slot, struct tri_worker *worker, uint32_t left)
 {
     for (uint32_t before = left; self->slot; before = left) {
         bool done = handle_all(self, slot, worker, &left);

@@ -9,6 +9,7 @@
 #define tri_unlikely(x) __builtin_expect(!!(x), 0)
 
 #define TRI_COLD __attribute__((cold, noinline))
+#define TRI_NOINLINE __attribute__((noinline))
 #define TRI_LINE 64 /* bytes in a cache line; also what messages are aligned to */
 #define TRI_ALIGNED __attribute__((aligned(TRI_LINE)))
 
