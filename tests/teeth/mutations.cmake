@@ -305,8 +305,8 @@ mutation(a_failed_start_leaves_a_port_open
 
 mutation(a_stale_reference_finds_the_slot
   FILE actors/slot.h
-  OLD [[    if (!slot || ck_pr_load_32(&slot->box.generation) != tri_ref_generation(ref))]]
-  NEW [[    if (!slot)]]
+  OLD [[    return generation == tri_ref_generation(ref) ? slot : NULL;]]
+  NEW [[    return generation ? slot : NULL;]]
   TEST actors/slot FILTER slot/stale_references*)
 
 mutation(a_message_for_the_last_actor_is_handled
