@@ -16,15 +16,15 @@ void tr_check_failed_(const tr_check *check)
         tri_check_failed(check);
 }
 
-/* Whether a place fires in this run at all follows from the place and the seed, so that it is the same wherever the program
- * was built; whether it does this time is drawn. */
-bool tr_buggify_(const char *file, int line)
+/* Whether a place (its file and function, not its line: a comment above it changes nothing) fires in this run at all follows
+ * from the place and the seed, so that it is the same wherever the program was built; whether it does this time is drawn. */
+bool tr_buggify_(const char *file, const char *function)
 {
     enum { FIRES = 250000 };
     if (!tri_sim_mine())
         return false;
     const char *slash = strrchr(file, '/');
-    struct tri_random place = { tri_hash(slash ? slash + 1 : file) + (uint64_t)line + tri_sim_here->seed };
+    struct tri_random place = { tri_hash(slash ? slash + 1 : file) + tri_hash(function) + tri_sim_here->seed };
     return tri_random_below(&place, 1000000) < tri_buggify_rate && tri_sim_chance(tri_sim_here, TRI_STREAM_USER, FIRES);
 }
 

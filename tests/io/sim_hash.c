@@ -26,7 +26,7 @@ static const struct {
 
 enum { RUNS = sizeof runs / sizeof runs[0] };
 
-/* `buggify`: where TR_BUGGIFY fires follows from the numbers of lines, too, which change with every change. */
+/* Without TR_BUGGIFY, so that a place more or less does not change them. */
 static tr_sim_result run(int i, bool buggify)
 {
     tr_sim_result result;

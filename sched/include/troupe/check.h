@@ -39,7 +39,7 @@ typedef struct tr_check {
         (void)entry_;                                                                                             \
     } while (0)
 
-#define TR_BUGGIFY() (tr_checks_on_ && tr_buggify_(__FILE__, __LINE__))
+#define TR_BUGGIFY() (tr_checks_on_ && tr_buggify_(__FILE__, __func__))
 
 /* ---- all places of TR_SOMETIMES ------------------------------------------------------------------------------------ */
 
@@ -50,7 +50,7 @@ void tr_checks(void (*visit)(const tr_check *check, void *arg), void *arg);
 
 extern bool tr_checks_on_; /* a simulation runs; its thread alone has anything to check */
 void tr_check_failed_(const tr_check *check);
-bool tr_buggify_(const char *file, int line);
+bool tr_buggify_(const char *file, const char *function);
 
 /* The places are in a section of their own; every program or library that has any says where. */
 #ifdef _WIN32
