@@ -138,6 +138,9 @@ static inline enum tri_push tri_mailbox_push(struct tri_mailbox *box, tr_msg *m)
     uint64_t word = ck_pr_load_64(&box->word), next;
     do {
         if (word == TRI_WORD_IDLE) {
+            ck_pr_fence_load(); /* as in tri_mailbox_full */
+            if (tri_unlikely(ck_pr_load_32(&box->backlog)) && tri_mailbox_full(box, word, m))
+                return TRI_PUSH_FULL; /* an actor that waits for its restart: idle, with messages in its lanes */
             m->next_ = NULL;
             next = tri_word_make(m, 1, 0);
         } else {
