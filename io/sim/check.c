@@ -146,6 +146,16 @@ static void check_order(struct tri_sim_world *world, uint32_t from, uint32_t to,
     pair->last = m->cause_;
 }
 
+/* What is promised once (a DOWN, an answer) comes once: its id is that of the promise, and of no other. */
+static void check_once(struct tri_sim_world *world, uint32_t actor, const tr_msg *m)
+{
+    if (m->type != &tr_down_type && !(m->flags_ & TRI_MSG_ANSWER))
+        return;
+    struct pair *pair = pair_of(world, mix(mix(m->call, 0), actor) << 2 | 2);
+    if (pair->last++)
+        tri_world_fails(world, TR_EFAULT, "#%u handles the %s of one promise a second time", actor, m->type->name);
+}
+
 /* ---- the grammar of transports ----------------------------------------------------------------------------------- */
 
 /* What may follow, see <troupe/tcp.h>. */
@@ -228,6 +238,7 @@ static bool handling(tr_self *self, const tr_msg *m)
     if (m->flags_ & TRI_MSG_RUNTIME || internal)
         return false;
     check_grammar(world, m);
+    check_once(world, actor, m);
     if (!world->ending && tri_fault(world, TRI_FAULT_slow))
         world->sim.now += (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, (uint32_t)TR_MS(200));
     if (m->type == &tr_blocked_type)

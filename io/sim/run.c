@@ -22,9 +22,12 @@ enum {
 
 #define LATENCY_MAX_NS TR_SECONDS(4)
 
+/* A job of tr_block, or what stands in for a thread. */
 struct tri_sim_job {
     struct tri_event event;
-    struct tri_job *job;
+    struct tri_job *job; /* or: */
+    void (*function)(void *arg);
+    void *arg;
     struct tri_sim_node *node;
     struct tri_sim_job *next;
 };
@@ -86,13 +89,28 @@ static void take_job(struct tri_sim_job *job, bool canceled)
         at = &(*at)->next;
     *at = job->next;
     tri_sim_cancel(&job->node->world->sim, &job->event);
-    job->job->run(job->job, canceled);
+    if (job->job)
+        job->job->run(job->job, canceled);
+    else if (!canceled)
+        job->function(job->arg);
     tri_memory_put(job);
 }
 
 static void on_job(struct tri_event *event)
 {
     take_job(tri_container_of(event, struct tri_sim_job, event), false);
+}
+
+static void do_later(struct tri_sim_node *node, int64_t delay, struct tri_sim_job job)
+{
+    struct tri_sim *sim = &node->world->sim;
+    struct tri_sim_job *later = tri_sim_memory(sim, sizeof *later);
+    *later = job;
+    later->event.happen = on_job;
+    later->node = node;
+    later->next = node->jobs;
+    node->jobs = later;
+    tri_sim_at(sim, &later->event, sim->now + delay);
 }
 
 static void block(struct tri_blocking *pool, struct tri_job *job)
@@ -102,13 +120,9 @@ static void block(struct tri_blocking *pool, struct tri_job *job)
     struct tri_sim_node *node = tri_sim_node_of(world, &system->sched);
     while (!job && node->jobs)
         take_job(node->jobs, true);
-    if (!job)
-        return;
-    struct tri_sim_job *later = tri_sim_memory(&world->sim, sizeof *later);
-    *later = (struct tri_sim_job){ .event.happen = on_job, .job = job, .node = node, .next = node->jobs };
-    node->jobs = later;
-    tri_sim_at(&world->sim, &later->event, world->sim.now + 1 +
-        (int64_t)tri_sim_below(&world->sim, TRI_STREAM_NETWORK, (uint32_t)TR_MS(20)));
+    if (job)
+        do_later(node, 1 + (int64_t)tri_sim_below(&world->sim, TRI_STREAM_NETWORK, (uint32_t)TR_MS(20)),
+            (struct tri_sim_job){ .job = job });
 }
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
@@ -479,6 +493,16 @@ void tr_sim_heal(tr_self *self, const char *host, const char *other)
 {
     tri_check_self(self, "tr_sim_heal");
     cut_until(host, other, 0);
+}
+
+int tr_sim_thread(tr_self *self, int64_t delay_ns, void (*function)(void *arg), void *arg)
+{
+    tri_check_self(self, "tr_sim_thread");
+    if (!tri_sim_mine())
+        return TR_ENOTSUP;
+    do_later(tri_sim_node_of(tri_world(), self->worker->sched), delay_ns > 0 ? delay_ns : 0,
+        (struct tri_sim_job){ .function = function, .arg = arg });
+    return 0;
 }
 
 const char *tr_sim_host_name(tr_self *self)

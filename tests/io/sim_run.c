@@ -417,6 +417,39 @@ Test(sim_run, other_threads_and_real_descriptors_are_refused_by_name)
     expect_logged("descriptor 12345: a simulation has no descriptors of the system");
 }
 
+static void post_as_a_thread(void *arg)
+{
+    *(int *)arg = tr_post((tr_ref){ atomic_load(&target) }, tr_timeout, .tag = 5);
+}
+
+static int posted_start(tr_self *self, void *state, const void *arg)
+{
+    (void)arg;
+    *(int *)state = 1;
+    atomic_store(&target, tr_me(self).bits);
+    return tr_sim_thread(self, TR_SECONDS(3), post_as_a_thread, state);
+}
+
+static int posted_receive(tr_self *self, void *state, const tr_msg *m)
+{
+    (void)self;
+    cr_assert_eq(*(int *)state, 0);
+    cr_assert_eq(tr_body(tr_timeout, m)->tag, 5);
+    cr_assert(tr_ref_is_nobody(m->from));
+    return TR_STOP;
+}
+
+Test(sim_run, something_stands_in_for_a_thread_that_posts)
+{
+    static const tr_actor actor = {
+        TR_SPEC, .name = "posted", .start = posted_start, .receive = posted_receive, .state_size = sizeof(int)
+    };
+    const tr_sim_host hosts[] = { { .name = "one", .actor = &actor }, { 0 } };
+    tr_sim_result result;
+    cr_assert_eq(tr_sim_run(1, NULL, hosts, &result), 0, "%s", result.what);
+    cr_assert_geq(result.virtual_ns, TR_SECONDS(3));
+}
+
 static int rude_start(tr_self *self, void *state, const void *arg)
 {
     (void)self;

@@ -24,7 +24,7 @@ static int ends_receive(tr_self *self, void *state, const tr_msg *m)
 {
     (void)self;
     (void)state;
-    return tr_is(item, m) && tr_body(item, m)->n < 2 ? TR_CONTINUE : TR_STOP;
+    return tr_is(tr_down, m) || (tr_is(item, m) && tr_body(item, m)->n < 2) ? TR_CONTINUE : TR_STOP;
 }
 
 static const tr_actor broken_actor = {
@@ -87,6 +87,20 @@ static int urgently(tr_self *self)
     tr_send_urgent(self, tr_me(self), item, .n = 0);
     tr_send(self, tr_me(self), item, .n = 2);
     return TR_CONTINUE;
+}
+
+/* The DOWN of one monitor twice: the second is made by hand. */
+static int down_twice(tr_self *self)
+{
+    tr_monitor monitor = tr_monitor_set(self, TR_NOBODY);
+    tr_msg *m = tr_message(self, &tr_down_type);
+    m->call = monitor.bits;
+    return tr_send_message(self, tr_me(self), m) || !monitor.bits ? TR_EFAULT : TR_CONTINUE;
+}
+
+Test(sim_teeth, what_is_promised_once_and_comes_twice_is_found_and_named)
+{
+    expect_found(down_twice, TR_EFAULT, "tr_down", "a second time");
 }
 
 Test(sim_teeth, an_urgent_message_that_overtakes_is_in_order)

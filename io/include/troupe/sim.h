@@ -245,6 +245,11 @@ int tr_sim_explore(const tr_sim_explore_options *options, const tr_sim_host *hos
 void tr_sim_cut(tr_self *self, const char *host, const char *other);
 void tr_sim_heal(tr_self *self, const char *host, const char *other);
 
+/* Instead of a thread of the program's: calls function(arg) so much later, outside of any actor, where it may do what such a
+ * thread may (tr_post). In a handler; outside of a simulation TR_ENOTSUP. What has not been called when the host ends is
+ * not. */
+int tr_sim_thread(tr_self *self, int64_t delay_ns, void (*function)(void *arg), void *arg);
+
 /* The name of the host; NULL outside of a simulation. */
 const char *tr_sim_host_name(tr_self *self);
 
