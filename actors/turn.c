@@ -238,8 +238,11 @@ void tri_turn(struct tri_worker *worker, struct tri_runnable *r)
 
     self->slot = slot;
     self->me = tri_slot_ref(slot);
-    if (tri_unlikely(slot->status == TRI_STARTING))
+    if (tri_unlikely(slot->status == TRI_STARTING)) {
         tri_start(self);
+        if (!self->slot) /* it has ended, and the slot may be another's by now */
+            return;
+    }
     while (left > 1 && tri_likely(slot->status == TRI_ALIVE) && (m = tri_mailbox_take_single(&slot->box, &slot->lanes))) {
         left--;
         handle(self, slot, m);
@@ -257,6 +260,5 @@ void tri_turn(struct tri_worker *worker, struct tri_runnable *r)
             tri_worker_requeue(worker, r);
         return;
     }
-    if (self->slot)
-        turn_slowly(self, slot, worker, left);
+    turn_slowly(self, slot, worker, left);
 }

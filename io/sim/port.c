@@ -277,9 +277,7 @@ static void connect_now(struct tri_sim_socket *socket, struct tri_connect *op)
 {
     tr_address remote = tri_address_from_system(&op->address);
     int error;
-    if (fails(socket->world, TRI_FAULT_connect_error, &error))
-        ;
-    else
+    if (!fails(socket->world, TRI_FAULT_connect_error, &error))
         error = tri_script_connect(socket, &remote) ? 0 : tri_sim_connect(socket, &remote);
     if (error)
         complete_write(socket, error);
