@@ -23,7 +23,8 @@ typedef struct tr_options {
     const char *port; /* "uring" or "epoll", on Windows "iocp"; "sim", see <troupe/sim.h>; NULL: TROUPE_PORT from the
                        * environment, else the first that works */
     bool signals;     /* SIGINT and SIGTERM (Windows: Ctrl-C, Ctrl-Break, the end of the console or the session) end the
-                       * system: the first asks, the second insists, the third kills the process */
+                       * system: the first asks, the second insists, the third kills the process. A thread takes them; the
+                       * caller has SIGINT and SIGTERM blocked until tr_run returns */
     unsigned blocking_threads; /* most threads of tr_block; 0: 4 more than cores, at least 8 */
     int64_t watchdog_ns; /* a handler that runs longer is named in the log; 0: 100 ms, TR_FOREVER: never */
     int64_t shutdown_ns; /* time for everything to end; what is left after that is killed, and named; 0: 30 s */
