@@ -242,7 +242,7 @@ static bool can_play(const struct tri_sim *sim, struct tri_worker *worker)
 
 static struct tri_worker *choose_worker(struct tri_sim *sim)
 {
-    enum { MAX = 256 };
+    enum { MAX = 16 * TRI_SIM_SYSTEMS_MAX };
     struct tri_worker *able[MAX];
     uint32_t count = 0;
     for (unsigned s = 0; s < sim->count; s++)
@@ -292,7 +292,6 @@ static void run_a_turn(struct tri_sim *sim, struct tri_worker *worker)
 
 static void enter(struct tri_sim *sim, struct tri_worker *worker)
 {
-    sim->playing = worker;
     tri_worker_here = worker;
     sim->calm = false;
     ck_pr_store_32(&watch.turns, watch.turns + 1);
@@ -303,7 +302,6 @@ static void leave(struct tri_sim *sim)
 {
     sim->calm = true;
     tri_worker_here = NULL;
-    sim->playing = NULL;
     ck_pr_store_ptr(&watch.worker, NULL);
 }
 
@@ -331,7 +329,7 @@ static bool explore(struct tri_sim *sim)
     for (unsigned s = 0; s < sim->count; s++)
         for (unsigned w = 0; w < sim->scheds[s]->count; w++) {
             struct tri_worker *worker = sim->scheds[s]->workers[w];
-            if (!can_play(sim, worker))
+            if (count == MAX || !can_play(sim, worker))
                 continue;
             enter(sim, worker);
             if (lies(worker)) {

@@ -61,7 +61,7 @@ struct tri_sim {
     uint32_t events, room;
     uint64_t numbers;
 
-    struct tri_worker *playing, *last;
+    struct tri_worker *last; /* that did anything */
     struct tri_worker *stalled; /* does nothing before `stalled_until` */
     int64_t stalled_until;
     bool calm; /* no fault is injected: the simulation itself is at work */

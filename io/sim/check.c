@@ -135,14 +135,14 @@ static struct pair *pair_of(struct tri_sim_world *world, uint64_t key)
 }
 
 /* Messages of one sender to one receiver in one lane are handled in the order they were sent. */
-static void check_order(struct tri_sim_world *world, uint32_t from, uint32_t to, const tr_msg *m)
+static void check_order(struct tri_sim_world *world, tr_ref me, uint32_t from, uint32_t to, const tr_msg *m)
 {
     if (!m->cause_)
         return;
     struct pair *pair = pair_of(world, (uint64_t)from << 34 | (uint64_t)to << 4 | (m->flags_ & TRI_MSG_LANES) << 2 | 1);
     if ((int32_t)(m->cause_ - pair->last) < 0)
-        tri_world_fails(world, TR_EFAULT, "%s #%u handles a %s of #%u out of order", name_of(world->sim.playing ?
-            ((tr_self *)world->sim.playing->context)->me : TR_NOBODY), to, m->type->name, from);
+        tri_world_fails(world, TR_EFAULT, "%s #%u handles a %s of #%u out of order", name_of(me), to, m->type->name,
+            from);
     pair->last = m->cause_;
 }
 
@@ -234,7 +234,7 @@ static bool handling(tr_self *self, const tr_msg *m)
     if (ck_pr_load_64(&self->slot->box.word) == TRI_WORD_IDLE)
         tri_world_fails(world, TR_EFAULT, "%s #%u handles a message though it is not scheduled", name_of(self->me), actor);
     note(world, self, actor, from, m);
-    check_order(world, from, actor, m);
+    check_order(world, self->me, from, actor, m);
     if (m->flags_ & TRI_MSG_RUNTIME || internal)
         return false;
     check_grammar(world, m);

@@ -148,33 +148,31 @@ static int check_options(const tr_sim_options *o, char *what, size_t size)
     return error ? error : tri_scripts_check(o->scripts, what, size);
 }
 
-static int check_host(const tr_sim_host *host, char *what, size_t size)
+/* Its address, or the one it gets as the host of this number: 0 or an error. */
+static int address_of(const tr_sim_host *host, unsigned number, tr_address *address)
 {
     char text[TR_ADDRESS_TEXT];
+    *address = (tr_address){ .family = TR_IPV4, .bytes = { 10, 0, 0, (uint8_t)(number + 1) } };
+    if (!host->address)
+        return 0;
+    snprintf(text, sizeof text, strchr(host->address, ':') ? "[%s]:0" : "%s:0", host->address);
+    return tr_address_parse(text, address);
+}
+
+static int check_host(const tr_sim_host *host, char *what, size_t size)
+{
     tr_address address;
     const char *bad = NULL;
-    snprintf(text, sizeof text, host->address && strchr(host->address, ':') ? "[%s]:0" : "%s:0",
-        host->address ? host->address : "10.0.0.1");
     if (!host->actor == !host->supervisor)
         bad = "needs a root: either an actor or a supervisor";
     else if (host->workers > WORKERS_MAX)
         bad = "has more than 16 workers";
-    else if (tr_address_parse(text, &address))
+    else if (address_of(host, 0, &address))
         bad = "has a bad address";
     if (bad)
         snprintf(what, size, "host \"%s\"%s%s%s %s", host->name, host->address ? " (" : "", host->address ? host->address : "",
             host->address ? ")" : "", bad);
     return bad ? TR_EINVAL : 0;
-}
-
-static tr_address address_of(const tr_sim_host *host, unsigned number)
-{
-    char text[TR_ADDRESS_TEXT];
-    tr_address address;
-    if (!host->address)
-        return (tr_address){ .family = TR_IPV4, .bytes = { 10, 0, 0, (uint8_t)(number + 1) } };
-    snprintf(text, sizeof text, strchr(host->address, ':') ? "[%s]:0" : "%s:0", host->address);
-    return tr_address_parse(text, &address) ? (tr_address){ 0 } : address;
 }
 
 static int open_node(struct tri_sim_world *world, struct tri_sim_node *node)
@@ -243,9 +241,9 @@ static int open_world(struct tri_sim_world *world, uint64_t seed, const tr_sim_h
     tri_memory_refuse(refuse_memory);
     for (; hosts[world->count].name && !world->result->error; world->count++) {
         struct tri_sim_node *node = &world->nodes[world->count];
-        *node = (struct tri_sim_node){ .host = &hosts[world->count], .world = world, .next_port = 49152,
-            .address = address_of(&hosts[world->count], world->count) };
-        int error = open_node(world, node);
+        *node = (struct tri_sim_node){ .host = &hosts[world->count], .world = world, .next_port = 49152 };
+        int error = address_of(node->host, world->count, &node->address);
+        error = error ? error : open_node(world, node);
         if (error) {
             tri_world_fails(world, error, "host \"%s\" cannot be opened: %s", node->host->name, tr_strerror(error));
             break;
