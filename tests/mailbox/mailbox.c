@@ -373,6 +373,51 @@ Test(mailbox, an_idle_one_always_takes_a_message)
     close_box();
 }
 
+Test(mailbox, one_that_is_idle_with_messages_in_its_lanes_keeps_to_its_bound)
+{
+    open_box(2, TRI_REJECT);
+    push(0, 0);
+    for (uint32_t i = 1; i < 5; i++) { /* as that of an actor that waits for its restart */
+        tri_mailbox_drain(&box, &lanes);
+        tri_mailbox_publish(&box, &lanes);
+        cr_assert(tri_mailbox_idle(&box));
+        cr_assert_eq(push(i, 0), i == 1 ? TRI_PUSHED_IDLE : TRI_PUSH_FULL);
+        if (i > 1)
+            cr_assert_eq(push(9, TRI_MSG_EXEMPT), TRI_PUSHED_IDLE, "what is promised comes all the same");
+    }
+    tri_mailbox_drain(&box, &lanes);
+    expect_order(0, 1, 9, 9, 9);
+    tri_mailbox_publish(&box, &lanes);
+    close_box();
+}
+
+Test(mailbox, a_message_is_taken_past_the_lanes_only_when_it_is_alone)
+{
+    open_box(8, TRI_REJECT);
+    cr_assert_null(tri_mailbox_take_single(&box, &lanes), "none");
+    push(0, 0);
+    tr_msg *m = tri_mailbox_take_single(&box, &lanes);
+    cr_assert_not_null(m);
+    cr_assert_eq(tr_body(note, m)->number, 0);
+    tri_msg_free(m);
+    cr_assert(tri_mailbox_idle(&box));
+    push(1, 0);
+    tri_mailbox_poke(&box);
+    cr_assert_null(tri_mailbox_take_single(&box, &lanes), "a poke would be lost");
+    cr_assert(tri_mailbox_drain(&box, &lanes));
+    push(2, 0);
+    cr_assert_null(tri_mailbox_take_single(&box, &lanes), "the lanes come first");
+    cr_assert_eq(next(), 1);
+    push(3, 0);
+    cr_assert_null(tri_mailbox_take_single(&box, &lanes), "two");
+    tri_mailbox_drain(&box, &lanes);
+    expect_order(2, 3);
+    cr_assert(tri_mailbox_idle(&box));
+    cr_assert_null(tri_mailbox_take_single(&box, &lanes), "idle");
+    close_box();
+    cr_assert_null(tri_mailbox_take_single(&box, &lanes), "closed");
+}
+
 Test(mailbox, its_count_saturates_and_is_right_again_after_a_drain)
 {
     enum { COUNT = TRI_WORD_COUNT_MAX + 5 };

@@ -125,6 +125,26 @@ mutation(a_failed_slice_leaks
             return NULL;]]
   TEST mailbox/buf FILTER buf/out_of_memory*)
 
+mutation(a_single_message_takes_a_poke_along
+  FILE mailbox/mailbox.h
+  OLD [[ != 1 || word & TRI_WORD_POKE)]]
+  NEW [[ != 1)]]
+  TEST mailbox/mailbox FILTER mailbox/a_message_is_taken_past*)
+
+mutation(a_single_message_overtakes_the_lanes
+  FILE mailbox/mailbox.h
+  OLD [[    if (lanes->count || tri_word_count(word)]]
+  NEW [[    if (tri_word_count(word)]]
+  TEST mailbox/mailbox FILTER mailbox/a_message_is_taken_past*)
+
+mutation(an_idle_mailbox_forgets_its_bound
+  FILE mailbox/mailbox.h
+  OLD [[ && tri_mailbox_full(box, word, m))
+                return]]
+  NEW [[ && false)
+                return]]
+  TEST mailbox/mailbox FILTER mailbox/one_that_is_idle*)
+
 # ---- sched/ ------------------------------------------------------------------------------------------------------------
 
 mutation(park_does_not_look_again
