@@ -46,6 +46,18 @@ static bool add_word(char *line, size_t *length, const char *word)
     return good && add(line, length, '"');
 }
 
+/* On a machine that is busy Wine now and then gives up on a process before it has begun. */
+static int create(char *line, STARTUPINFOA *how, PROCESS_INFORMATION *child)
+{
+    for (int tries = 5;; tries--) {
+        if (CreateProcessA(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, how, child))
+            return 0;
+        DWORD error = GetLastError();
+        if (error != ERROR_INTERNAL_ERROR || tries == 1)
+            return tri_error_from_win32(error);
+    }
+}
+
 static int start(struct process *process, char *line)
 {
     SECURITY_ATTRIBUTES inherited = { .nLength = sizeof inherited, .bInheritHandle = TRUE };
@@ -59,8 +71,7 @@ static int start(struct process *process, char *line)
     STARTUPINFOA how = {
         .cb = sizeof how, .dwFlags = STARTF_USESTDHANDLES, .hStdInput = nothing, .hStdOutput = to, .hStdError = to
     };
-    int error = CreateProcessA(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &how, &child) ?
-        0 : tri_error_from_win32(GetLastError());
+    int error = create(line, &how, &child);
     CloseHandle(to);
     CloseHandle(nothing);
     if (error) {
