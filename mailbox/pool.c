@@ -22,7 +22,7 @@ static struct {
     unsigned int count; /* pools ever made; their pointers never change */
     unsigned int off;
     struct tri_pool *pools[TRI_POOLS_MAX];
-    uint64_t taken, given; /* by foreign threads */
+    uint64_t from_memory; /* blocks that are out and are of no pool */
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER, .off = TRI_ASAN };
 
 void tri_pool_off(void)
@@ -42,7 +42,7 @@ static struct tri_pool *reopen_or_make(void)
         return NULL;
     pool->index = (uint16_t)table.count;
     table.pools[table.count] = pool;
-    ck_pr_fence_store(); /* the pool before its number: tri_pool_balance and tri_block_put_elsewhere read without lock */
+    ck_pr_fence_store(); /* the pool before its number: tri_block_put_elsewhere reads without lock */
     ck_pr_store_uint(&table.count, table.count + 1);
     return pool;
 }
@@ -97,11 +97,8 @@ void tri_block_put_elsewhere(void *block, tri_tag tag)
     struct tri_pool *pool = tri_pool_here;
     unsigned class = tag & ((1u << TRI_CLASS_BITS) - 1), home = tag >> TRI_CLASS_BITS;
 
-    if (pool)
-        ck_pr_store_64(&pool->given, pool->given + 1);
-    else
-        ck_pr_inc_64(&table.given);
     if (class == TRI_CLASS_MEMORY) {
+        ck_pr_dec_64(&table.from_memory);
         tri_memory_put(block);
         return;
     }
@@ -165,6 +162,7 @@ static void *carve(struct tri_pool *pool, unsigned class)
         return NULL;
     void *block = pool->slab[class].at;
     pool->slab[class].at += tri_pool_class_size(class);
+    pool->carved++;
     return block;
 }
 
@@ -173,10 +171,7 @@ static void *from_memory(size_t size, tri_tag *tag)
     void *block = tri_memory_get(size);
     if (!block)
         return NULL;
-    if (tri_pool_here)
-        ck_pr_store_64(&tri_pool_here->taken, tri_pool_here->taken + 1);
-    else
-        ck_pr_inc_64(&table.taken);
+    ck_pr_inc_64(&table.from_memory);
     *tag = TRI_CLASS_MEMORY;
     return block;
 }
@@ -192,17 +187,34 @@ void *tri_block_get_slowly(unsigned class, size_t size, tri_tag *tag)
         pool->free[class] = pool->free[class]->next;
     else if (!(block = carve(pool, class)))
         return NULL;
-    ck_pr_store_64(&pool->taken, pool->taken + 1);
     *tag = (tri_tag)(class | (unsigned)pool->index << TRI_CLASS_BITS);
     return block;
 }
 
+static int64_t length(const struct tri_free *list)
+{
+    int64_t count = 0;
+    for (; list; list = list->next)
+        count++;
+    return count;
+}
+
+/* Blocks of this pool that are out, and not on their way home from another. */
+static int64_t out(const struct tri_pool *pool)
+{
+    int64_t count = pool->carved - length(pool->returned);
+    for (unsigned class = 0; class < TRI_CLASSES; class++)
+        count -= length(pool->free[class]);
+    return count;
+}
+
 int64_t tri_pool_balance(void)
 {
-    uint64_t balance = ck_pr_load_64(&table.taken) - ck_pr_load_64(&table.given);
-    unsigned count = ck_pr_load_uint(&table.count);
-    ck_pr_fence_load();
-    for (unsigned i = 0; i < count; i++)
-        balance += ck_pr_load_64(&table.pools[i]->taken) - ck_pr_load_64(&table.pools[i]->given);
-    return (int64_t)balance;
+    int64_t balance = (int64_t)ck_pr_load_64(&table.from_memory);
+    for (unsigned i = 0; i < table.count; i++) {
+        balance += out(table.pools[i]);
+        for (unsigned chain = 0; chain < TRI_OUTGOING; chain++)
+            balance -= table.pools[i]->outgoing[chain].count;
+    }
+    return balance;
 }

@@ -48,7 +48,7 @@ struct tri_pool {
         char *at, *end;
         uint32_t count; /* that there have been */
     } slab[TRI_CLASSES]; /* what has not been carved yet */
-    uint64_t taken, given; /* blocks, by this thread; read by others through tri_pool_balance */
+    int64_t carved; /* blocks that there are */
     uint16_t index;
     bool open; /* guarded by the table's lock */
     struct tri_outgoing outgoing[TRI_OUTGOING];
@@ -69,7 +69,7 @@ void tri_pool_close(struct tri_pool *pool);
  * sleeps. */
 void tri_pool_flush(void);
 
-/* Blocks taken and not yet given back, over all pools and foreign threads. Exact while nobody else is running. */
+/* Blocks taken and not yet given back, over all pools and foreign threads: counted, for tests. While nobody else runs. */
 int64_t tri_pool_balance(void);
 
 /* From now on every block comes from tri_memory (for tests that count or fail allocations). Before the first pool is
@@ -95,16 +95,15 @@ static inline size_t tri_pool_class_size(unsigned class)
 void *tri_block_get_slowly(unsigned class, size_t size, tri_tag *tag);
 void tri_block_put_elsewhere(void *block, tri_tag tag);
 
-/* A block of at least `size` bytes (not 0), aligned to 64, and its tag; NULL when there is no memory. Any thread. */
-static inline void *tri_block_get(size_t size, tri_tag *tag)
+/* A block of at least `size` bytes (not 0), aligned to 64, and its tag; NULL when there is no memory. `pool` is
+ * tri_pool_here, or a copy of it that is at hand. Any thread. */
+static inline void *tri_pool_get(struct tri_pool *pool, size_t size, tri_tag *tag)
 {
     unsigned class = tri_pool_class(size);
-    struct tri_pool *pool = tri_pool_here;
     if (tri_likely(pool && class < TRI_CLASSES)) {
         struct tri_free *block = pool->free[class];
         if (tri_likely(block)) {
             pool->free[class] = block->next;
-            ck_pr_store_64(&pool->taken, pool->taken + 1); /* for tri_pool_balance on other threads */
             *tag = (tri_tag)(class | (unsigned)pool->index << TRI_CLASS_BITS);
             return block;
         }
@@ -112,19 +111,27 @@ static inline void *tri_block_get(size_t size, tri_tag *tag)
     return tri_block_get_slowly(class, size, tag);
 }
 
-/* Gives a block back. Any thread. */
-static inline void tri_block_put(void *block, tri_tag tag)
+static inline void *tri_block_get(size_t size, tri_tag *tag)
 {
-    struct tri_pool *pool = tri_pool_here;
+    return tri_pool_get(tri_pool_here, size, tag);
+}
+
+/* Gives a block back; `pool` as above. Any thread. */
+static inline void tri_pool_put(struct tri_pool *pool, void *block, tri_tag tag)
+{
     unsigned class = tag & ((1u << TRI_CLASS_BITS) - 1);
-    if (tri_likely(pool && class < TRI_CLASSES && tag >> TRI_CLASS_BITS == pool->index)) {
+    if (tri_likely(pool && tag >> TRI_CLASS_BITS == pool->index && class < TRI_CLASSES)) {
         struct tri_free *entry = block;
         entry->next = pool->free[class];
         pool->free[class] = entry;
-        ck_pr_store_64(&pool->given, pool->given + 1);
         return;
     }
     tri_block_put_elsewhere(block, tag);
+}
+
+static inline void tri_block_put(void *block, tri_tag tag)
+{
+    tri_pool_put(tri_pool_here, block, tag);
 }
 
 /* What a block of this tag can hold, in bytes; 0 when it is not known (it came from tri_memory). */
