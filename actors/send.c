@@ -94,7 +94,7 @@ void tri_dead(tr_self *self, struct tri_system *system, tr_ref to, tr_msg *m, in
 
 /* ---- delivering -------------------------------------------------------------------------------------------------- */
 
-enum tri_push tri_deliver_to(tr_self *self, struct tri_slot *slot, tr_msg *m)
+TRI_NOINLINE enum tri_push tri_deliver_to(tr_self *self, struct tri_slot *slot, tr_msg *m)
 {
     if (tri_unlikely(self->watched) && !self->system->config.watcher->sending(self, slot, m))
         return TRI_PUSH_FULL;
@@ -185,12 +185,13 @@ static TRI_COLD int deliver_slowly(tr_self *self, struct tri_slot *slot, tr_ref 
     return refused(self, NULL, slot, to, m, push);
 }
 
-int tri_deliver(tr_self *self, tr_ref to, tr_msg *m)
+/* The usual way. */
+TRI_INLINE int deliver(tr_self *self, tr_ref to, tr_msg *m)
 {
     struct tri_slot *slot = tri_slot_find(to);
 
     m->generation_ = tri_ref_generation(to);
-    if (tri_unlikely(!slot || !self || ck_pr_load_16(&slot->run.system) != self->number || m->type->bulk ||
+    if (tri_unlikely(!slot || ck_pr_load_16(&slot->run.system) != self->number || m->type->bulk ||
             (m->flags_ | self->watched) & TRI_MSG_RUNTIME))
         return deliver_slowly(self, slot, to, m);
     tri_count(&self->counters.sent);
@@ -198,6 +199,14 @@ int tri_deliver(tr_self *self, tr_ref to, tr_msg *m)
     if (push == TRI_PUSHED_IDLE)
         tri_worker_schedule(self->worker, &slot->run);
     return tri_likely(push < TRI_PUSH_CLOSED) ? 0 : refused(self, NULL, slot, to, m, push);
+}
+
+int tri_deliver(tr_self *self, tr_ref to, tr_msg *m)
+{
+    if (tri_likely(self != NULL))
+        return deliver(self, to, m);
+    m->generation_ = tri_ref_generation(to);
+    return deliver_slowly(NULL, tri_slot_find(to), to, m);
 }
 
 void tri_poke(tr_self *self, struct tri_slot *slot)
@@ -229,7 +238,7 @@ void tri_signal(tr_self *self, tr_ref to, unsigned signal)
 tr_msg *tr_message_(tr_self *self, const tr_type *type, size_t size)
 {
     tri_check_self(self, "tr_send");
-    tr_msg *m = tri_likely(size <= TR_BODY_MAX) ? tri_msg_new(type, size) : NULL;
+    tr_msg *m = tri_likely(size <= TR_BODY_MAX) ? tri_msg_make(self->worker->pool, type, size) : NULL;
     if (tri_likely(m != NULL))
         m->from = self->me;
     return m;
@@ -243,10 +252,14 @@ tr_msg *tr_message(tr_self *self, const tr_type *type)
     return m;
 }
 
-int tr_send_message_(tr_self *self, tr_ref to, tr_msg *m, int urgent)
+int tr_send_message_(tr_self *self, tr_ref to, tr_msg *m)
 {
-    if (urgent)
-        m->flags_ |= TRI_MSG_URGENT;
+    return deliver(self, to, m);
+}
+
+int tr_send_urgent_(tr_self *self, tr_ref to, tr_msg *m)
+{
+    m->flags_ |= TRI_MSG_URGENT;
     return tri_deliver(self, to, m);
 }
 

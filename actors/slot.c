@@ -1,6 +1,6 @@
 #include "actors/self.h"
 
-static void *slot_chunks[TRI_SLOTS_MAX >> TRI_TABLE_CHUNK_BITS];
+void *tri_slot_chunks[TRI_SLOTS_MAX >> TRI_TABLE_CHUNK_BITS];
 
 static void init(void *element, uint32_t number)
 {
@@ -12,8 +12,8 @@ static void init(void *element, uint32_t number)
 
 struct tri_table tri_slots = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
-    .chunks = slot_chunks,
-    .chunks_max = sizeof slot_chunks / sizeof slot_chunks[0],
+    .chunks = tri_slot_chunks,
+    .chunks_max = sizeof tri_slot_chunks / sizeof tri_slot_chunks[0],
     .element_size = sizeof(struct tri_slot),
     .init = init,
 };

@@ -116,6 +116,7 @@ static inline const struct tri_actor *tri_internal(const tr_actor *spec)
 }
 
 extern struct tri_table tri_slots;
+extern void *tri_slot_chunks[]; /* its chunks, one step nearer */
 
 static inline tr_ref tri_slot_ref(const struct tri_slot *slot)
 {
@@ -124,7 +125,7 @@ static inline tr_ref tri_slot_ref(const struct tri_slot *slot)
 
 static inline struct tri_slot *tri_slot_at(uint32_t number)
 {
-    struct tri_slot *chunk = ck_pr_load_ptr(&tri_slots.chunks[number >> TRI_TABLE_CHUNK_BITS]);
+    struct tri_slot *chunk = ck_pr_load_ptr(&tri_slot_chunks[number >> TRI_TABLE_CHUNK_BITS]);
     return chunk ? chunk + (number & ((1u << TRI_TABLE_CHUNK_BITS) - 1)) : NULL;
 }
 

@@ -3,10 +3,10 @@
 #include "actors/self.h"
 #include "sched/log.h"
 
-/* Flags of messages that need more than to be handed to the handler. (tr_self.watched is one of them, or 0.) */
+/* Flags of messages that need more than to be handed to the handler and released. (tr_self.watched is one of them, or 0.) */
 enum {
-    SPECIAL = TRI_MSG_RUNTIME | TRI_MSG_OVERFLOW | TRI_MSG_BULK | TRI_MSG_REQUEST | TRI_MSG_ANSWER | TRI_MSG_MEMORY |
-        TRI_MSG_INCARNATION
+    SPECIAL = TRI_MSG_RUNTIME | TRI_MSG_OVERFLOW | TRI_MSG_BULK | TRI_MSG_REQUEST | TRI_MSG_ANSWER | TRI_MSG_RETURNS |
+        TRI_MSG_MEMORY | TRI_MSG_INCARNATION
 };
 
 static void verdict(tr_self *self, int answer)
@@ -18,7 +18,26 @@ static void verdict(tr_self *self, int answer)
     tri_end(self, answer == TR_STOP ? 0 : answer);
 }
 
-/* What becomes of the message when its handler has returned. */
+/* The handler of m, which is gone by now, did not answer TR_CONTINUE. */
+static TRI_COLD void ended(tr_self *self, const tr_msg *m, int answer)
+{
+    self->fatal = m;
+    verdict(self, answer);
+    self->fatal = NULL;
+}
+
+TRI_INLINE int call(tr_self *self, struct tri_slot *slot, const tr_msg *m, tr_router *router)
+{
+    self->current = m;
+    ck_pr_store_ptr(&self->type, m->type);
+    self->kept = false;
+    int answer = router(self, slot->state, m);
+    self->current = NULL;
+    tri_count(&self->counters.delivered);
+    return answer;
+}
+
+/* What becomes of a message when its handler has returned. */
 static void finish(tr_self *self, tr_msg *m, int answer)
 {
     if (self->kept)
@@ -31,23 +50,6 @@ static void finish(tr_self *self, tr_msg *m, int answer)
             : answer < 0          ? TR_ECRASHED
             : answer == TR_STOP ? TR_EDOWN
                                   : TR_EUNANSWERED);
-}
-
-static void call(tr_self *self, struct tri_slot *slot, tr_msg *m, tr_router *router)
-{
-    self->current = m;
-    ck_pr_store_ptr(&self->type, m->type);
-    self->kept = self->answered = false;
-    self->refused = 0;
-    int answer = router(self, slot->state, m);
-    self->current = NULL;
-    tri_count(&self->counters.delivered);
-    finish(self, m, answer);
-    if (tri_likely(answer == TR_CONTINUE))
-        return;
-    self->fatal = m;
-    verdict(self, answer);
-    self->fatal = NULL;
 }
 
 static void overflowed(tr_self *self, tr_msg *m)
@@ -117,20 +119,41 @@ static TRI_COLD void handle_special(tr_self *self, struct tri_slot *slot, tr_msg
     }
     if (m->flags_ & TRI_MSG_REQUEST && !admit_request(self, m))
         return;
-    call(self, slot, m, fails ? crash : router);
+    int answer = call(self, slot, m, fails ? crash : router);
+    finish(self, m, answer);
+    self->answered = false;
+    self->refused = 0;
+    if (answer != TR_CONTINUE)
+        ended(self, m, answer);
     self->deadline = 0;
 }
 
-static inline void handle(tr_self *self, struct tri_slot *slot, tr_msg *m)
+static TRI_COLD void handle_late(tr_self *self, tr_msg *m)
+{
+    tri_dead(self, NULL, tri_ref_make(m->generation_, tri_ref_slot(self->me)), m, TR_EDOWN);
+}
+
+/* Handles a message, which is gone then: whether the actor is still there. */
+TRI_INLINE bool handle(tr_self *self, struct tri_slot *slot, tr_msg *m)
 {
     if (tri_unlikely(m->generation_ != slot->box.generation)) {
-        tri_dead(self, NULL, tri_ref_make(m->generation_, tri_ref_slot(self->me)), m, TR_EDOWN);
-        return;
+        handle_late(self, m);
+        return true;
     }
-    if (tri_unlikely((m->flags_ | self->watched) & SPECIAL))
+    if (tri_unlikely((m->flags_ | self->watched) & SPECIAL)) {
         handle_special(self, slot, m);
-    else
-        call(self, slot, m, slot->spec->receive);
+        return self->slot != NULL;
+    }
+    int answer = call(self, slot, m, slot->spec->receive);
+    if (tri_likely(!self->kept)) {
+        if (m->type->drop)
+            m->type->drop(tri_msg_body(m));
+        tri_pool_put(self->worker->pool, m, m->block_);
+    }
+    if (tri_likely(answer == TR_CONTINUE))
+        return true;
+    ended(self, m, answer);
+    return self->slot != NULL;
 }
 
 void tri_handle(tr_self *self, tr_msg *m)
@@ -199,8 +222,7 @@ static bool handle_all(tr_self *self, struct tri_slot *slot, struct tri_worker *
             return true;
         do {
             --*left;
-            handle(self, slot, m);
-            if (tri_unlikely(!self->slot))
+            if (tri_unlikely(!handle(self, slot, m)))
                 return true;
             tri_worker_count_message(worker);
             if (*left == 0 || tri_unlikely(worker->turn_over))
@@ -229,10 +251,8 @@ static TRI_NOINLINE void turn_slowly(tr_self *self, struct tri_slot *slot, struc
 }
 
 /* The way of a message that comes alone, as most do, is here; all else is in turn_slowly. */
-void tri_turn(struct tri_worker *worker, struct tri_runnable *r)
+TRI_INLINE void turn(tr_self *self, struct tri_slot *slot, struct tri_worker *worker)
 {
-    tr_self *self = worker->context;
-    struct tri_slot *slot = tri_container_of(r, struct tri_slot, run);
     uint32_t left = worker->turn_messages;
     tr_msg *m;
 
@@ -245,8 +265,7 @@ void tri_turn(struct tri_worker *worker, struct tri_runnable *r)
     }
     while (left > 1 && tri_likely(slot->status == TRI_ALIVE) && (m = tri_mailbox_take_single(&slot->box, &slot->lanes))) {
         left--;
-        handle(self, slot, m);
-        if (tri_unlikely(!self->slot))
+        if (tri_unlikely(!handle(self, slot, m)))
             return;
         tri_worker_count_message(worker);
         ck_pr_store_32(&slot->run.handled, slot->run.handled + 1);
@@ -257,8 +276,16 @@ void tri_turn(struct tri_worker *worker, struct tri_runnable *r)
             continue;
         self->slot = NULL; /* it may be running on another worker already */
         if (tri_unlikely(!idle))
-            tri_worker_requeue(worker, r);
+            tri_worker_requeue(worker, &slot->run);
         return;
     }
     turn_slowly(self, slot, worker, left);
+}
+
+void tri_turn(struct tri_worker *worker, struct tri_runnable *r)
+{
+    tr_self *self = worker->context;
+    do
+        turn(self, tri_container_of(r, struct tri_slot, run), worker);
+    while (!self->watched && (r = tri_worker_follow(worker)));
 }

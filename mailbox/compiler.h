@@ -10,6 +10,7 @@
 
 #define TRI_COLD __attribute__((cold, noinline))
 #define TRI_NOINLINE __attribute__((noinline))
+#define TRI_INLINE static inline __attribute__((always_inline)) /* a part of the way of every message */
 #define TRI_LINE 64 /* bytes in a cache line; also what messages are aligned to */
 #define TRI_ALIGNED __attribute__((aligned(TRI_LINE)))
 

@@ -133,7 +133,7 @@ static inline bool tri_mailbox_full(const struct tri_mailbox *box, uint64_t word
 }
 
 /* Delivers m, of which box becomes the owner unless the answer is CLOSED or FULL. Any thread. */
-static inline enum tri_push tri_mailbox_push(struct tri_mailbox *box, tr_msg *m)
+TRI_INLINE enum tri_push tri_mailbox_push(struct tri_mailbox *box, tr_msg *m)
 {
     uint64_t word = ck_pr_load_64(&box->word), next;
     do {

@@ -36,6 +36,32 @@ struct tri_run_list tri_sched_take(struct tri_sched *sched, uint32_t max)
     return list;
 }
 
+void tri_sched_give_batch(struct tri_sched *sched, struct tri_run_batch *batch)
+{
+    batch->next = NULL;
+    pthread_mutex_lock(&sched->lock);
+    *sched->batches_end = batch;
+    sched->batches_end = &batch->next;
+    ck_pr_store_32(&sched->global_length, sched->global_length + batch->count);
+    pthread_mutex_unlock(&sched->lock);
+}
+
+struct tri_run_batch *tri_sched_take_batch(struct tri_sched *sched, uint32_t max)
+{
+    pthread_mutex_lock(&sched->lock);
+    struct tri_run_batch *batch = sched->batches;
+    if (batch && batch->count <= max) {
+        sched->batches = batch->next;
+        if (!batch->next)
+            sched->batches_end = &sched->batches;
+        ck_pr_store_32(&sched->global_length, sched->global_length - batch->count);
+    } else {
+        batch = NULL;
+    }
+    pthread_mutex_unlock(&sched->lock);
+    return batch;
+}
+
 void tri_sched_inject(struct tri_sched *sched, struct tri_runnable *r)
 {
     struct tri_run_list list = { 0 };
@@ -194,6 +220,8 @@ static void *worker_main(void *arg)
 
 static void free_all(struct tri_sched *sched)
 {
+    for (struct tri_run_batch *batch; (batch = tri_sched_take_batch(sched, UINT32_MAX));)
+        tri_block_put(batch, batch->tag);
     for (unsigned i = 0; i < sched->count; i++)
         tri_memory_put(sched->workers[i]);
     tri_memory_put(sched->workers);
@@ -222,6 +250,7 @@ int tri_sched_start(struct tri_sched *sched, const struct tri_sched_config *conf
 {
     unsigned threads = 0;
     *sched = (struct tri_sched){ .config = *config, .count = config->workers };
+    sched->batches_end = &sched->batches;
     pthread_mutex_init(&sched->lock, NULL);
     tri_condition_init(&sched->started);
     sched->workers = tri_memory_get_zeroed(sched->count * sizeof *sched->workers);

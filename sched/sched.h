@@ -31,6 +31,7 @@
 #define TRI_SCHED_H
 
 #include "sched/os.h"
+#include "mailbox/pool.h"
 #include "sched/worker.h"
 
 #include <pthread.h>
@@ -41,7 +42,6 @@ enum {
     TRI_TURN_NS = 200000,           /* or after this time */
     TRI_ATTEND_NS = 100000,         /* a busy worker looks at port and timers this often */
     TRI_GLANCE_NS = 25000,          /* a busy worker reads the clock about this often */
-    TRI_NEXT_IN_A_ROW = 3,
     TRI_TIMERS_AT_ONCE = 1024,      /* timers fired before actors run again */
 };
 
@@ -67,6 +67,14 @@ struct tri_sched_config {
     void *arg;
 };
 
+/* What did not fit into a ring, side by side: who takes it need not touch each to find the next. A block of the pool. */
+struct tri_run_batch {
+    struct tri_run_batch *next;
+    uint32_t count;
+    tri_tag tag;
+    struct tri_runnable *entry[TRI_RING_SIZE / 2 + 1];
+};
+
 struct tri_monitor {
     pthread_t thread;
     pthread_mutex_t lock;
@@ -89,7 +97,8 @@ struct tri_sched {
     TRI_ALIGNED pthread_mutex_t lock; /* of the global list, and of starting and stopping */
     struct tri_condition started; /* and stopped */
     struct tri_run_list global;
-    uint32_t global_length; /* read without the lock */
+    struct tri_run_batch *batches, **batches_end;
+    uint32_t global_length; /* of both; read without the lock */
     unsigned ready;         /* workers that have started or failed */
     int error;              /* the first failure of a worker to start */
     unsigned left;          /* workers that have left their loop */
@@ -121,6 +130,11 @@ void tri_sched_give(struct tri_sched *sched, struct tri_run_list list, uint32_t 
 
 /* Takes up to max entries from the global list. Any thread. */
 struct tri_run_list tri_sched_take(struct tri_sched *sched, uint32_t max);
+
+/* The same for whole batches, which stand beside that list: it becomes the system's; the oldest, if it has not more than
+ * max entries, else NULL. Any thread. */
+void tri_sched_give_batch(struct tri_sched *sched, struct tri_run_batch *batch);
+struct tri_run_batch *tri_sched_take_batch(struct tri_sched *sched, uint32_t max);
 
 /* Wakes one parked worker to search for work, if nobody searches already. Any thread. */
 void tri_sched_wake_one(struct tri_sched *sched);

@@ -17,18 +17,27 @@ TRI_THREAD_LOCAL struct tri_worker *tri_worker_here;
 /* The ring is full: its older half and r go to the global list, in order. */
 static TRI_COLD void overflow(struct tri_worker *worker, struct tri_runnable *r)
 {
+    tri_tag tag;
+    struct tri_run_batch *batch = tri_block_get(sizeof *batch, &tag);
     struct tri_run_list list = { 0 };
     uint32_t count = 0;
     struct tri_runnable *old;
-    while (count < TRI_RING_SIZE / 2 && (old = tri_ring_pop(&worker->ring))) {
-        tri_run_list_append(&list, old);
-        count++;
+    for (bool last = false; !last; count++) {
+        last = count == TRI_RING_SIZE / 2 || !(old = tri_ring_pop(&worker->ring));
+        if (last && tri_ring_push(&worker->ring, r))
+            break;
+        if (batch)
+            batch->entry[count] = last ? r : old;
+        else
+            tri_run_list_append(&list, last ? r : old);
     }
-    if (!tri_ring_push(&worker->ring, r)) {
-        tri_run_list_append(&list, r);
-        count++;
+    if (!batch) {
+        tri_sched_give(worker->sched, list, count);
+        return;
     }
-    tri_sched_give(worker->sched, list, count);
+    batch->tag = tag;
+    batch->count = count;
+    tri_sched_give_batch(worker->sched, batch);
 }
 
 static void push_ring(struct tri_worker *worker, struct tri_runnable *r)
@@ -113,17 +122,11 @@ void tri_worker_run_errands(struct tri_worker *worker)
     }
 }
 
-static struct tri_runnable *take_free_next(struct tri_worker *worker)
-{
-    struct tri_runnable *r = ck_pr_load_ptr(&worker->next) ? ck_pr_fas_ptr(&worker->next, NULL) : NULL;
-    ck_pr_fence_acquire();
-    return r;
-}
-
 static struct tri_runnable *take_pinned_next(struct tri_worker *worker)
 {
     struct tri_runnable *r = worker->next_pinned;
-    worker->next_pinned = NULL;
+    if (r)
+        worker->next_pinned = NULL;
     return r;
 }
 
@@ -133,23 +136,21 @@ static void queue_next(struct tri_worker *worker)
     struct tri_runnable *r = take_pinned_next(worker);
     if (r)
         tri_run_list_append(&worker->pinned, r);
-    if ((worker->pinned.first || tri_ring_size(&worker->ring)) && (r = take_free_next(worker)))
+    if ((worker->pinned.first || tri_ring_size(&worker->ring)) && (r = tri_worker_take_next(worker)))
         push_ring(worker, r);
 }
 
-/* What to run now; NULL when the worker's own places are empty. */
-static struct tri_runnable *pick(struct tri_worker *worker)
+enum { AHEAD = 1 }; /* what runs next but one: near by when it does */
+static inline void prefetch(const void *r)
+{
+    __builtin_prefetch(r, 1);
+    __builtin_prefetch((const char *)r + TRI_LINE, 1);
+}
+
+/* What to run when `next` has had its share, or is empty; NULL when the worker's own places are. */
+static TRI_NOINLINE struct tri_runnable *pick_queued(struct tri_worker *worker)
 {
     struct tri_runnable *r;
-
-    if (tri_unlikely(worker->attend_due))
-        tri_worker_attend(worker);
-    if (tri_unlikely(ck_pr_load_ptr(&worker->inbox.head) != NULL))
-        take_inbox(worker);
-    if (worker->in_a_row < TRI_NEXT_IN_A_ROW && ((r = take_pinned_next(worker)) || (r = take_free_next(worker)))) {
-        worker->in_a_row++;
-        return r;
-    }
     if (worker->in_a_row) {
         worker->in_a_row = 0;
         queue_next(worker);
@@ -157,21 +158,34 @@ static struct tri_runnable *pick(struct tri_worker *worker)
     worker->pinned_first = !worker->pinned_first;
     if (worker->pinned_first && (r = tri_run_list_pop(&worker->pinned)))
         return r;
-    if ((r = tri_ring_pop(&worker->ring)))
+    if ((r = tri_ring_pop(&worker->ring))) {
+        prefetch(ck_pr_load_ptr(&worker->ring.slot[(ck_pr_load_32(&worker->ring.head) + AHEAD) % TRI_RING_SIZE]));
         return r;
+    }
     if ((r = tri_run_list_pop(&worker->pinned)))
         return r;
-    return take_free_next(worker);
+    return tri_worker_take_next(worker);
+}
+
+TRI_INLINE struct tri_runnable *pick(struct tri_worker *worker)
+{
+    struct tri_runnable *r;
+    if (tri_unlikely(worker->attend_due))
+        tri_worker_attend(worker);
+    if (tri_unlikely(ck_pr_load_ptr(&worker->inbox.head) != NULL))
+        take_inbox(worker);
+    if (worker->in_a_row < TRI_NEXT_IN_A_ROW && ((r = take_pinned_next(worker)) || (r = tri_worker_take_next(worker)))) {
+        worker->in_a_row++;
+        return r;
+    }
+    return pick_queued(worker);
 }
 
 /* ---- turns ------------------------------------------------------------------------------------------------------- */
 
-static void run(struct tri_worker *worker, struct tri_runnable *r)
+TRI_INLINE void run(struct tri_worker *worker, struct tri_runnable *r)
 {
-    worker->turn_over = false;
-    worker->turn_start = worker->now;
-    ck_pr_store_ptr(&worker->running, r);
-    ck_pr_store_32(&worker->turns, worker->turns + 1);
+    tri_worker_begin(worker, r);
     worker->sched->config.turn(worker, r);
     ck_pr_store_ptr(&worker->running, NULL);
     if (tri_unlikely(ck_pr_load_uint(&worker->stuck)))
@@ -179,13 +193,18 @@ static void run(struct tri_worker *worker, struct tri_runnable *r)
     tri_worker_count_message(worker);
 }
 
-bool tri_worker_step(struct tri_worker *worker)
+TRI_INLINE bool step(struct tri_worker *worker)
 {
     struct tri_runnable *r = pick(worker);
     if (!r)
         return false;
     run(worker, r);
     return true;
+}
+
+bool tri_worker_step(struct tri_worker *worker)
+{
+    return step(worker);
 }
 
 /* The clock costs as much as several messages, so it is not read for each. How many make up about TRI_GLANCE_NS is
@@ -228,7 +247,7 @@ static int64_t next_timer(const struct tri_worker *worker)
     return next < soonest ? soonest : next;
 }
 
-/* Takes a share of the global list. */
+/* Takes a share of what the system has. */
 static bool take_global(struct tri_worker *worker)
 {
     struct tri_sched *sched = worker->sched;
@@ -243,9 +262,15 @@ static bool take_global(struct tri_worker *worker)
     struct tri_run_list list = tri_sched_take(sched, share < room ? share : room);
     struct tri_runnable *r;
     bool any = list.first != NULL;
-    while ((r = tri_run_list_pop(&list)))
+    for (; (r = tri_run_list_pop(&list)); room--)
         push_ring(worker, r);
-    return any;
+    struct tri_run_batch *batch = tri_sched_take_batch(sched, room);
+    if (!batch)
+        return any;
+    for (uint32_t i = 0; i < batch->count; i++)
+        push_ring(worker, batch->entry[i]);
+    tri_block_put(batch, batch->tag);
+    return true;
 }
 
 /* Two or more that wait here at two looks in a row are worth waking somebody for. */
@@ -280,7 +305,7 @@ uint32_t tri_worker_able(struct tri_worker *worker, struct tri_runnable **able, 
     tri_worker_attend(worker);
     take_inbox(worker);
     queue_next(worker);
-    struct tri_runnable *r = take_free_next(worker);
+    struct tri_runnable *r = tri_worker_take_next(worker);
     if (r)
         push_ring(worker, r);
     for (r = worker->pinned.first; r && count < max; r = (struct tri_runnable *)r->link.next)
@@ -315,7 +340,7 @@ static bool steal_from(struct tri_worker *worker, struct tri_worker *victim)
     bool stuck = ck_pr_load_uint(&victim->stuck);
     if (tri_ring_steal(&worker->ring, &victim->ring, stuck ? 1 : 2))
         return true;
-    struct tri_runnable *r = stuck ? take_free_next(victim) : NULL;
+    struct tri_runnable *r = stuck ? tri_worker_take_next(victim) : NULL;
     if (r)
         push_ring(worker, r);
     return r != NULL;
@@ -415,7 +440,7 @@ void tri_worker_get_up(struct tri_worker *worker)
 void tri_worker_loop(struct tri_worker *worker)
 {
     while (!ck_pr_load_uint(&worker->sched->stopping)) {
-        if (tri_worker_step(worker) || !tri_worker_lie_down(worker))
+        if (step(worker) || !tri_worker_lie_down(worker))
             continue;
         worker->port->class->poll(worker->port, next_timer(worker));
         tri_worker_get_up(worker);

@@ -28,6 +28,8 @@
 
 struct tri_sched;
 
+enum { TRI_NEXT_IN_A_ROW = 3 };
+
 enum { TRI_HOME_ANY = 0xffff }; /* no home: runs where it is made runnable, or where it is stolen to */
 
 /* What the scheduler runs: an actor, as the scheduler sees it. In one queue at a time, or running, or neither. */
@@ -108,7 +110,49 @@ static inline void tri_worker_schedule(struct tri_worker *worker, struct tri_run
 /* The same for a runnable that has had its turn and wants another: behind all that wait. */
 void tri_worker_requeue(struct tri_worker *worker, struct tri_runnable *r);
 
-/* Runs one turn; false when there is nothing to run. */
+void tri_worker_glance(struct tri_worker *worker);
+
+/* Called for each message handled. Reads the clock every now and then; after that turn_over says whether the turn has
+ * lasted its 200 us. */
+static inline void tri_worker_count_message(struct tri_worker *worker)
+{
+    if (tri_unlikely(--worker->glance == 0))
+        tri_worker_glance(worker);
+}
+
+/* Takes what is in `next`. The owner; or a thief when the worker is stuck. */
+static inline struct tri_runnable *tri_worker_take_next(struct tri_worker *worker)
+{
+    struct tri_runnable *r = ck_pr_load_ptr(&worker->next) ? ck_pr_fas_ptr(&worker->next, NULL) : NULL;
+    ck_pr_fence_acquire();
+    return r;
+}
+
+static inline void tri_worker_begin(struct tri_worker *worker, struct tri_runnable *r)
+{
+    worker->turn_over = false;
+    worker->turn_start = worker->now;
+    ck_pr_store_ptr(&worker->running, r);
+    ck_pr_store_32(&worker->turns, worker->turns + 1);
+}
+
+/* At the end of a turn, for the turn function: what it may carry on with, as a turn of its own, without a detour through
+ * the worker's loop; NULL: it returns. */
+static inline struct tri_runnable *tri_worker_follow(struct tri_worker *worker)
+{
+    if (worker->in_a_row == TRI_NEXT_IN_A_ROW || !ck_pr_load_ptr(&worker->next) || worker->next_pinned ||
+        worker->attend_due || ck_pr_load_ptr(&worker->inbox.head) || ck_pr_load_uint(&worker->stuck))
+        return NULL;
+    struct tri_runnable *r = tri_worker_take_next(worker);
+    if (tri_unlikely(!r))
+        return NULL;
+    worker->in_a_row++;
+    tri_worker_begin(worker, r);
+    tri_worker_count_message(worker);
+    return r;
+}
+
+/* Runs a turn (or a few that follow each other); false when there is nothing to run. */
 bool tri_worker_step(struct tri_worker *worker);
 
 /* For an explorer, instead of tri_worker_step: everything that could run here, up to `max`, after all that comes from elsewhere
@@ -136,15 +180,5 @@ void tri_worker_run_errands(struct tri_worker *worker);
 
 /* Puts a pinned runnable into its home's inbox and wakes that worker if it sleeps. Any thread. */
 void tri_worker_deliver(struct tri_worker *home, struct tri_runnable *r);
-
-void tri_worker_glance(struct tri_worker *worker);
-
-/* Called for each message handled. Reads the clock every now and then; after that turn_over says whether the turn has
- * lasted its 200 us. */
-static inline void tri_worker_count_message(struct tri_worker *worker)
-{
-    if (tri_unlikely(--worker->glance == 0))
-        tri_worker_glance(worker);
-}
 
 #endif

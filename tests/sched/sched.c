@@ -279,7 +279,7 @@ static void expect_taken(uint32_t max, unsigned from, unsigned to)
 
 static void open_list_only(void)
 {
-    sched = (struct tri_sched){ .count = 0 };
+    sched = (struct tri_sched){ .count = 0, .batches_end = &sched.batches };
     pthread_mutex_init(&sched.lock, NULL);
 }
 
@@ -311,4 +311,72 @@ Test(sched, adding_nothing_to_the_global_list_changes_nothing)
     tri_sched_give(&sched, (struct tri_run_list){ 0 }, 0);
     tri_sched_give(&sched, list_of(3, 6), 3);
     expect_taken(10, 0, 6);
+}
+
+Test(sched, batches_are_a_queue_of_their_own)
+{
+    static struct tri_run_batch batch[3] = { { .count = 2 }, { .count = 3 }, { .count = 1 } };
+    open_list_only();
+    cr_assert_null(tri_sched_take_batch(&sched, 100));
+    tri_sched_give_batch(&sched, &batch[0]);
+    tri_sched_give_batch(&sched, &batch[1]);
+    cr_assert_eq(sched.global_length, 5);
+    cr_assert_null(tri_sched_take_batch(&sched, 1), "whole or not at all");
+    cr_assert_eq(tri_sched_take_batch(&sched, 2), &batch[0]);
+    tri_sched_give(&sched, list_of(0, 3), 3);
+    cr_assert_eq(sched.global_length, 6);
+    expect_taken(100, 0, 3);
+    cr_assert_eq(tri_sched_take_batch(&sched, 100), &batch[1]);
+    cr_assert_null(tri_sched_take_batch(&sched, 100));
+    tri_sched_give_batch(&sched, &batch[2]);
+    cr_assert_eq(tri_sched_take_batch(&sched, 100), &batch[2]);
+    cr_assert_eq(sched.global_length, 0);
+}
+
+/* ---- more than a ring holds -------------------------------------------------------------------------------------- */
+
+enum { CROWD = 5 * TRI_RING_SIZE };
+
+static struct player crowd[CROWD];
+static unsigned int came;
+
+static void take_place(struct tri_worker *worker, struct player *one)
+{
+    (void)worker;
+    one->number = came++;
+}
+
+static void call_crowd(struct tri_worker *worker, struct player *caller)
+{
+    if (caller->number)
+        tri_memory_fail(1, true);
+    for (unsigned i = 0; i < CROWD; i++)
+        schedule_here(worker, &crowd[i]);
+    tri_memory_fail(0, false);
+}
+
+static void expect_crowd(bool with_memory)
+{
+    open_sched(1);
+    for (unsigned i = 0; i < CROWD; i++)
+        cast_player(&crowd[i], TRI_HOME_ANY, take_place);
+    cast_player(&player, TRI_HOME_ANY, call_crowd);
+    player.number = !with_memory;
+    schedule(&player);
+    for (unsigned i = 0; i < CROWD; i++)
+        wait_until(ck_pr_load_uint(&crowd[i].ended) == 1);
+    cr_assert_eq(came, CROWD);
+    for (unsigned i = 1; i < CROWD - 1; i++) /* but for the last one, which is `next` */
+        cr_assert(crowd[i].number > crowd[i - 1].number || crowd[i - 1].number > CROWD - TRI_RING_SIZE, "%u", i);
+    close_sched();
+}
+
+Test(sched, a_crowd_that_no_ring_holds_is_run_whole)
+{
+    expect_crowd(true);
+}
+
+Test(sched, a_crowd_that_no_ring_holds_is_run_without_memory_as_well)
+{
+    expect_crowd(false);
 }

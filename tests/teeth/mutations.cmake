@@ -147,6 +147,14 @@ mutation(an_idle_mailbox_forgets_its_bound
 
 # ---- sched/ ------------------------------------------------------------------------------------------------------------
 
+mutation(the_list_of_batches_loses_its_end
+  FILE sched/sched.c
+  OLD [[        if (!batch->next)
+            sched->batches_end = &sched->batches;
+]]
+  NEW [[]]
+  TEST sched/sched FILTER sched/batches_are*)
+
 mutation(park_does_not_look_again
   FILE sched/worker.c
   OLD [[    return nothing_came(worker);]]

@@ -149,7 +149,8 @@ void tr_release(tr_self *self, tr_msg *m);
 /* ---- behind the macros ------------------------------------------------------------------------------------------- */
 
 tr_msg *tr_message_(tr_self *self, const tr_type *type, size_t size);
-int tr_send_message_(tr_self *self, tr_ref to, tr_msg *m, int urgent);
+int tr_send_message_(tr_self *self, tr_ref to, tr_msg *m);
+int tr_send_urgent_(tr_self *self, tr_ref to, tr_msg *m);
 int tr_send_failed_(tr_self *self, tr_ref to, const tr_type *type, const void *body);
 
 static inline int tr_send_(tr_self *self, tr_ref to, int urgent, const tr_type *type, const void *body, size_t size)
@@ -161,7 +162,7 @@ static inline int tr_send_(tr_self *self, tr_ref to, int urgent, const tr_type *
         memcpy(m + 1, body, size);
     else
         memset(m + 1, 0, size);
-    return tr_send_message_(self, to, m, urgent);
+    return urgent ? tr_send_urgent_(self, to, m) : tr_send_message_(self, to, m);
 }
 
 /* TR_TYPED_(work, .n = 1) is the type object, the body and its size; without fields the body is NULL: all zero. */
