@@ -14,7 +14,8 @@
 #include <stdio.h>
 
 static const struct bench_workload *const workloads[] = { &bench_pingpong, &bench_ring, &bench_fanin, &bench_big,
-    &bench_skynet, &bench_idle, &bench_timers, &bench_chameneos, &bench_sim };
+    &bench_skynet, &bench_idle, &bench_timers, &bench_chameneos, &bench_sim,
+    &bench_spawn, &bench_monitor, &bench_restart, &bench_echo };
 
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], WORKERS_MAX = 1000, DEFAULT_WORKERS = 2 };
 
