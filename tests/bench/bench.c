@@ -1,7 +1,9 @@
 /*
- * troupe-bench WORKLOAD [N], with THREADS=workers in the environment: does a piece of work and prints
+ * troupe-bench [--json] WORKLOAD [N], with THREADS=workers in the environment: does a piece of work and prints
  *
  *     workload troupe ops seconds ops_per_s peak_rss_kb cpu=seconds [key=value …]
+ *
+ * or the same as one object of JSON, on a line.
  *
  * It exits with 0; 1 when the result was wrong; 2 when it was called wrongly; 3 when it has no such workload.
  */
@@ -67,17 +69,37 @@ int bench_report(int64_t ops, int64_t ns)
     return TR_STOP;
 }
 
+static double seconds(void)
+{
+    return (double)(result.ns ? result.ns : 1) * 1e-9;
+}
+
 static void print(const struct bench_workload *workload)
 {
-    double s = (double)(result.ns ? result.ns : 1) * 1e-9;
+    double s = seconds();
     printf("%s troupe %lld %.6f %.0f %lld cpu=%.3f%s%s\n", workload->name, (long long)result.ops, s,
         (double)result.ops / s, (long long)result.peak_kib, result.cpu, result.more[0] ? " " : "", result.more);
+}
+
+static void print_json(const struct bench_workload *workload, int64_t workers)
+{
+    printf("{\"workload\": \"%s\", \"workers\": %lld, \"operations\": %lld, \"seconds\": %.9f, \"ns_per_op\": %.3f, "
+           "\"peak_rss_kib\": %lld, \"cpu_seconds\": %.6f",
+        workload->name, workload->run ? 1 : (long long)workers, (long long)result.ops, seconds(),
+        seconds() * 1e9 / (double)(result.ops ? result.ops : 1), (long long)result.peak_kib, result.cpu);
+    for (const char *pair = result.more; *pair;) {
+        int key = (int)strcspn(pair, "="), value = (int)strcspn(pair + key + 1, " ");
+        printf(", \"%.*s\": %.*s", key, pair, value, pair + key + 1);
+        pair += key + 1 + value;
+        pair += strspn(pair, " ");
+    }
+    printf("}\n");
 }
 
 /* ---- the command line -------------------------------------------------------------------------------------------- */
 
 static const char usage[] =
-    "usage: [THREADS=workers] troupe-bench WORKLOAD [N]\n"
+    "usage: [THREADS=workers] troupe-bench [--json] WORKLOAD [N]\n"
     "       troupe-bench --list\n";
 
 static const struct bench_workload *find(const char *name)
@@ -130,6 +152,9 @@ int main(int argc, char **argv)
     const char *threads = getenv("THREADS");
     if (argc == 2 && strcmp(argv[1], "--list") == 0)
         return list();
+    bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+    argc -= json;
+    argv += json;
     if (argc < 2 || argc > 3) {
         fputs(usage, stderr);
         return 2;
@@ -150,6 +175,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "troupe-bench: %s has ended without a result: %s\n", workload->name, tr_strerror(error));
         return EXIT_FAILURE;
     }
-    print(workload);
+    if (json)
+        print_json(workload, workers);
+    else
+        print(workload);
     return EXIT_SUCCESS;
 }

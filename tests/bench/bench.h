@@ -33,7 +33,7 @@ void bench_watch(tr_self *self);
  * ended in order. Answers TR_STOP. */
 int bench_report(int64_t ops, int64_t ns);
 
-/* Before that: more figures for the end of the line, as "key=value …". */
+/* Before that: more figures for the end of the line, as "key=value …"; the values are numbers. */
 void bench_more(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* In the root's handler, for a message that no workload expects: says what it is, and fails. */
