@@ -14,10 +14,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 static const struct bench_workload *const workloads[] = { &bench_pingpong, &bench_ring, &bench_fanin, &bench_big,
     &bench_skynet, &bench_idle, &bench_timers, &bench_chameneos, &bench_sim,
-    &bench_spawn, &bench_monitor, &bench_restart, &bench_echo };
+    &bench_spawn, &bench_monitor, &bench_restart, &bench_echo, &bench_ask, &bench_block, &bench_post, &bench_sleeper,
+    &bench_broadcast };
 
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], WORKERS_MAX = 1000, DEFAULT_WORKERS = 2 };
 
@@ -28,6 +30,13 @@ static struct {
     double cpu;
     char more[200];
 } result;
+
+int64_t bench_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
 
 void bench_fail(const char *what)
 {

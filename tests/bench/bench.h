@@ -24,7 +24,11 @@ struct bench_workload {
 
 extern const struct bench_workload bench_pingpong, bench_ring, bench_fanin, bench_big, bench_skynet, bench_idle,
     bench_timers, bench_chameneos, bench_sim;
-extern const struct bench_workload bench_spawn, bench_monitor, bench_restart, bench_echo;
+extern const struct bench_workload bench_spawn, bench_monitor, bench_restart, bench_echo, bench_ask,
+    bench_block, bench_post, bench_sleeper, bench_broadcast;
+
+/* Nanoseconds of a clock that never goes back; actors of a simulation, whose time is another, use tr_now. Any thread. */
+int64_t bench_now(void);
 
 /* In the root's start: dead letters come to it from now on, because none is ever meant to be. */
 void bench_watch(tr_self *self);

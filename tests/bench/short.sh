@@ -7,6 +7,7 @@ echo "$line"
 case $2 in
 idle) more=' bytes_per_actor=-?[0-9]+' ;;
 sim) more=' seeds=[0-9]+ seeds_per_s=[0-9]+' ;;
+sleeper) more=' round_ns=[0-9]+ parks=[0-9.]+' ;;
 timers) more=' arm_ns=[0-9.]+ cancel_ns=[0-9.]+ fired=[0-9]+ cancelled=[0-9]+' ;;
 esac
 echo "$line" | grep -Eqx "$2 troupe $5 [0-9]+\.[0-9]{6} [0-9]+ [0-9]+ cpu=[0-9.]+$more" ||

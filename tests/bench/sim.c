@@ -6,8 +6,6 @@
  */
 #include "tests/bench/bench.h"
 
-#include <time.h>
-
 enum { CLIENTS = 31, LINES = 4, LENGTH = 64 };
 
 /* ---- the server -------------------------------------------------------------------------------------------------- */
@@ -112,24 +110,17 @@ static const tr_actor clients_root = {
 
 /* ---- the runs ---------------------------------------------------------------------------------------------------- */
 
-static int64_t now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static int sim_run(int64_t n)
 {
     static const tr_sim_host hosts[] = {
         { .name = "server", .actor = &server_root }, { .name = "clients", .actor = &clients_root }, { 0 } };
-    int64_t messages = 0, start = now();
+    int64_t messages = 0, start = bench_now();
     for (int64_t seed = 1; seed <= n; seed++) {
         tr_sim_result result;
         bench_check(tr_sim_run((uint64_t)seed, NULL, hosts, &result) == 0, result.what);
         messages += (int64_t)result.messages;
     }
-    int64_t ns = now() - start;
+    int64_t ns = bench_now() - start;
     bench_more("seeds=%lld seeds_per_s=%.0f", (long long)n, (double)n * 1e9 / (double)(ns ? ns : 1));
     bench_report(messages, ns);
     return 0;
