@@ -20,13 +20,13 @@ printf '#!/bin/sh\n' >"$folder/bench"
 chmod +x "$folder/bin/valgrind" "$folder/bench"
 failed=0
 
-# answers EXPECTED TEXT COMMAND…: it exits with EXPECTED and says TEXT.
+# answers EXPECTED TEXT COMMAND…: it exits with EXPECTED and says TEXT, a pattern.
 answers() {
     expected=$1 text=$2
     shift 2
     said=$(PATH=$folder/bin:$PATH "$@" 2>&1)
     status=$?
-    [ $status = "$expected" ] && echo "$said" | grep -q -- "$text" && return
+    [ $status = "$expected" ] && echo "$said" | tr '\n' ' ' | grep -q -- "$text" && return
     echo "exit code $status, not $expected, or not \"$text\": $*"
     echo "$said"
     failed=1
@@ -45,16 +45,12 @@ answers 0 "no baseline" check --write "$folder/bench" some build -g
 answers 0 "as before" check "$folder/bench" some build
 answers 77 "nothing of build" check "$folder/bench" build
 COST=1049 answers 0 "+4.9 %, as before" check "$folder/bench" some build
-COST=1051 answers 1 "+5.1 %, dearer" check "$folder/bench" some build
-COST=1051 answers 1 "instructions.sh --write .*/bench 'some build'" check "$folder/bench" some build
-COST=940 answers 0 "-6.0 %, cheaper" check "$folder/bench" some build
-COST=940 answers 0 "instructions.sh --write .*/bench 'some build'" check "$folder/bench" some build
+COST=1051 answers 1 "+5.1 %, dearer.* [^ ]*instructions.sh --write [^ ]*/bench 'some build'" check "$folder/bench" some build
+COST=940 answers 0 "-6.0 %, cheaper.* [^ ]*instructions.sh --write [^ ]*/bench 'some build'" check "$folder/bench" some build
 COST=1100 answers 0 dearer check --write "$folder/bench" some build
 COST=1100 answers 0 "as before" check "$folder/bench" some build
 answers 0 "as before" check "$folder/bench" some build -g
-for workload in pingpong spawn echo; do
-    BROKEN=$workload answers 1 "it has crashed" check "$folder/bench" some build
-done
+BROKEN=spawn answers 1 "it has crashed" check "$folder/bench" some build
 sed -i '/^spawn.* build$/d' "$folder/instructions.txt"
 answers 1 "spawn on epoll: .*no baseline" check "$folder/bench" some build
 [ "$(head -1 "$folder/instructions.txt")" = "# comment" ] || { echo "the comment is gone"; failed=1; }
