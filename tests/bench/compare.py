@@ -220,10 +220,9 @@ def report(remarks, runs, first):
     programs, workloads, settings = order(runs, first)
     counts = sorted({len(rounds) for rounds in runs.values()})
     out = [f"{'; '.join(remarks)}." if remarks else "", ""][: 2 * bool(remarks)]
-    out.append(
-        f"Medians of {counts[0]}{f' to {counts[-1]}' if len(counts) > 1 else ''} runs of each; in brackets how many times "
-        f"as much as {programs[0]}, and the interval of 95 % of that."
-    )
+    times = f"{counts[0]}{f' to {counts[-1]}' if len(counts) > 1 else ''} run{'' if counts == [1] else 's'}"
+    beside = f"; in brackets how many times as much as {programs[0]}, and the interval of 95 % of that"
+    out.append(f"Medians of {times} of each{beside if len(programs) > 1 else ''}.")
     for setting in settings:
         name = setting_name(setting)
         for key, title in (

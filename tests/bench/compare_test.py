@@ -111,6 +111,11 @@ class Figures(unittest.TestCase):
     def test_the_first_program_is_the_one_that_was_said(self):
         self.assertIn("| | peer | ours |", compare.report(*compare.read(LINES, 80), "peer"))
 
+    def test_one_program_alone_is_compared_with_nobody(self):
+        text = compare.report(*compare.read(LINES[:3], 80), "ours")
+        self.assertIn("another remark.\n\nMedians of 1 run of each; in", compare.report(*compare.read(LINES[:4], 80), "ours"))
+        self.assertIn("\n\nMedians of 1 run of each.\n", text)
+
     def test_an_interval_is_told_when_there_are_six_rounds(self):
         lines = [f"ring {p}/1 1000 1 1 1 cpu=1 round={i}" for i in range(6) for p in ("ours", "peer")]
         self.assertIn("(1.00, 1.00 to 1.00)", compare.report(*compare.read(lines, 80), "ours"))
