@@ -31,7 +31,7 @@ of_build() {
         $0 '"$1"' build { print "'"$1"'" == "==" ? name " " figure : whole }' "$baseline"
 }
 
-if [ $write = no ] && [ -z "$(of_build ==)" ]; then
+if [ $write = no ] && [ -z "$(of_build '==')" ]; then
     echo "skipped: $baseline has nothing of $build"
     exit 77
 fi
@@ -59,7 +59,7 @@ result=0 cheaper=
 while read -r port workload small large; do
     now=$(measure "$port" "$workload" "$small" "$large") || exit 1
     echo "$workload.$port $now $build" >>"$out/new"
-    before=$(of_build == | awk -v name="$workload.$port" '$1 == name { print $2 }')
+    before=$(of_build '==' | awk -v name="$workload.$port" '$1 == name { print $2 }')
     if [ -z "$before" ]; then
         echo "$workload on $port: $now instructions an operation; no baseline"
         [ $write = yes ] || result=1
@@ -82,7 +82,7 @@ EOF
 
 command="$0 --write $program '$build'"
 if [ $write = yes ]; then
-    of_build != >"$out/all" && cat "$out/all" "$out/new" >"$baseline"
+    of_build '!=' >"$out/all" && cat "$out/all" "$out/new" >"$baseline"
 elif [ $result = 1 ]; then
     echo "If it is meant to be so: $command"
 elif [ -n "$cheaper" ]; then
