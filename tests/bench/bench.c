@@ -19,7 +19,12 @@
 static const struct bench_workload *const workloads[] = { &bench_pingpong, &bench_ring, &bench_fanin, &bench_big,
     &bench_skynet, &bench_idle, &bench_timers, &bench_chameneos, &bench_sim,
     &bench_spawn, &bench_monitor, &bench_restart, &bench_echo, &bench_ask, &bench_block, &bench_post, &bench_sleeper,
-    &bench_broadcast };
+    &bench_broadcast,
+    /* Savina */
+    &bench_counting, &bench_fjthrput, &bench_fjcreate, &bench_concdict, &bench_concsll, &bench_bndbuffer,
+    &bench_philosophers, &bench_barber, &bench_cigsmok, &bench_logmap, &bench_banking, &bench_quicksort,
+    &bench_radixsort, &bench_filterbank, &bench_sieve, &bench_uct, &bench_trapezoid, &bench_piprecision,
+    &bench_recmatmul, &bench_nqueens, &bench_astar, &bench_sor, &bench_apsp, &bench_fib };
 
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], WORKERS_MAX = 1000, DEFAULT_WORKERS = 2 };
 
@@ -49,6 +54,8 @@ void bench_unexpected(const tr_msg *m)
     if (tr_is(tr_dead_letter, m)) {
         const tr_dead_letter *letter = tr_body(tr_dead_letter, m);
         fprintf(stderr, "troupe-bench: a %s was not delivered: %s\n", letter->type->name, tr_strerror(letter->reason));
+    } else if (tr_is(tr_failed, m)) {
+        fprintf(stderr, "troupe-bench: a request has failed: %s\n", tr_strerror(tr_body(tr_failed, m)->reason));
     } else {
         fprintf(stderr, "troupe-bench: an unexpected %s\n", m->type->name);
     }
@@ -146,13 +153,17 @@ static bool size_fits(const struct bench_workload *workload, int64_t n)
             (long long)workload->multiple);
         return false;
     }
+    if (workload->max && n > workload->max) {
+        fprintf(stderr, "troupe-bench: %s: N is at most %lld\n", workload->name, (long long)workload->max);
+        return false;
+    }
     return true;
 }
 
 static int list(void)
 {
     for (unsigned i = 0; i < WORKLOADS; i++)
-        printf("%-10s N = %lld\n", workloads[i]->name, (long long)workloads[i]->n);
+        printf("%-12s N = %lld\n", workloads[i]->name, (long long)workloads[i]->n);
     return EXIT_SUCCESS;
 }
 

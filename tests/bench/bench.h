@@ -20,6 +20,7 @@ struct bench_workload {
     int64_t n;            /* unless the command line says otherwise */
     int64_t multiple;     /* what N is a multiple of from there on; 0: any */
     bool power_of_ten;    /* what N has to be */
+    int64_t max;          /* what N is at most; 0: any */
 };
 
 extern const struct bench_workload bench_pingpong, bench_ring, bench_fanin, bench_big, bench_skynet, bench_idle,
@@ -30,7 +31,15 @@ extern const struct bench_workload bench_spawn, bench_monitor, bench_restart, be
 /* Nanoseconds of a clock that never goes back; actors of a simulation, whose time is another, use tr_now. Any thread. */
 int64_t bench_now(void);
 
-/* In the root's start: dead letters come to it from now on, because none is ever meant to be. */
+/* Of the Savina suite (Imam and Sarkar, 2014): tests/bench/savina. Its ping-pong, big and chameneos are those above,
+ * and its thread ring is the ring above, with 100 actors where that has 503. */
+extern const struct bench_workload bench_counting, bench_fjthrput, bench_fjcreate, bench_concdict, bench_concsll,
+    bench_bndbuffer, bench_philosophers, bench_barber, bench_cigsmok, bench_logmap, bench_banking, bench_quicksort,
+    bench_radixsort, bench_filterbank, bench_sieve, bench_uct, bench_trapezoid, bench_piprecision, bench_recmatmul,
+    bench_nqueens, bench_astar, bench_sor, bench_apsp, bench_fib;
+
+/* In the root's start: dead letters come to it from now on, because none is ever meant to be. So whatever gets lost
+ * fails the run, and who sends need not look. */
 void bench_watch(tr_self *self);
 
 /* In the root's handler: the work was `ops` operations and has taken `ns`. The line is printed when the system has
@@ -40,11 +49,18 @@ int bench_report(int64_t ops, int64_t ns);
 /* Before that: more figures for the end of the line, as "key=value …"; the values are numbers. */
 void bench_more(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* In the root's handler, for a message that no workload expects: says what it is, and fails. */
+/* In a handler, for a message that no workload expects: says what it is, and fails. */
 _Noreturn void bench_unexpected(const tr_msg *m);
 
 /* The result must be right: else says what is wrong and ends the process with 1. Any thread. */
 #define bench_check(right, what) ((right) ? (void)0 : bench_fail(what))
 _Noreturn void bench_fail(const char *what);
+
+/* An actor was to be spawned that nobody would miss in time: there must be one. Answers it. */
+static inline tr_ref bench_spawned(tr_ref actor)
+{
+    bench_check(!tr_ref_is_nobody(actor), "an actor could not be spawned");
+    return actor;
+}
 
 #endif
