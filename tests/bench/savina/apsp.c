@@ -285,4 +285,4 @@ static const tr_actor apsp_root = { TR_SPEC,
     .state_size = sizeof(struct apsp),
     .arg_size = sizeof(int64_t) };
 
-const struct bench_workload bench_apsp = { .name = "apsp", .root = &apsp_root, .n = 800, .max = 2000 };
+const struct bench_workload bench_apsp = { .name = "apsp", .root = &apsp_root, .n = 850, .max = 2000 };

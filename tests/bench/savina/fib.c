@@ -82,4 +82,4 @@ static const tr_actor fib_root = { TR_SPEC,
     .state_size = sizeof(struct fib),
     .arg_size = sizeof(int64_t) };
 
-const struct bench_workload bench_fib = { .name = "fib", .root = &fib_root, .n = 30, .max = 40 };
+const struct bench_workload bench_fib = { .name = "fib", .root = &fib_root, .n = 31, .max = 40 };

@@ -384,4 +384,4 @@ static const tr_actor filterbank_root = { TR_SPEC,
     .state_size = sizeof(struct filterbank),
     .arg_size = sizeof(int64_t) };
 
-const struct bench_workload bench_filterbank = { .name = "filterbank", .root = &filterbank_root, .n = 100000 };
+const struct bench_workload bench_filterbank = { .name = "filterbank", .root = &filterbank_root, .n = 150000 };

@@ -227,5 +227,5 @@ static const tr_actor radixsort_root = { TR_SPEC,
     .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_radixsort = {
-    .name = "radixsort", .root = &radixsort_root, .n = 100000, .max = 10000000
+    .name = "radixsort", .root = &radixsort_root, .n = 200000, .max = 10000000
 };

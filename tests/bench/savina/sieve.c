@@ -1,6 +1,6 @@
 /*
  * sieve: the prime numbers up to N, by the sieve of Eratosthenes. A chain of filters holds the primes found so far, up
- * to 1000 each. A number that none of a filter's primes divides goes on to the next filter; at the end of the chain it
+ * to 100 each. A number that none of a filter's primes divides goes on to the next filter; at the end of the chain it
  * is a prime: the last filter keeps it, or makes another one behind it when it is full.
  *
  * Numbers are sent in batches, and the last one of a batch is a request, of which two may be unanswered. A filter does
@@ -10,7 +10,7 @@
  */
 #include "tests/bench/bench.h"
 
-enum { CAPACITY = 1000, BATCH = 128, UNDER_WAY = 2 };
+enum { CAPACITY = 100, BATCH = 32, UNDER_WAY = 2 };
 
 TR_MESSAGE(sieve_candidate, uint32_t number;);
 TR_SIGNAL(sieve_taken);
@@ -255,4 +255,4 @@ static const tr_actor sieve_root = { TR_SPEC,
     .state_size = sizeof(struct sieve),
     .arg_size = sizeof(int64_t) };
 
-const struct bench_workload bench_sieve = { .name = "sieve", .root = &sieve_root, .n = 150000, .max = 10000000 };
+const struct bench_workload bench_sieve = { .name = "sieve", .root = &sieve_root, .n = 220000, .max = 10000000 };
