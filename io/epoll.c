@@ -24,7 +24,13 @@ enum {
 };
 
 /* tri_endpoint.ready */
-enum { READABLE = 1, WRITABLE = 2, HUNG_UP = 4, BULKY = 8 /* the last receive filled its buffer */ };
+enum {
+    READABLE = 1,
+    WRITABLE = 2,
+    HUNG_UP = 4,
+    BULKY_ONE = 8,
+    BULKY = 3 * BULKY_ONE /* how many receives ago one filled a buffer: 3, the last one; 0: so long ago that it is forgotten */
+};
 
 struct epoll {
     struct tri_io_port io;
@@ -90,7 +96,10 @@ static void receive(struct epoll *e, struct tri_endpoint *endpoint)
                              : recvmsg(endpoint->fd, &header, 0);
     if (got > 0) {
         bool filled = (size_t)got == count * (size_t)TRI_RECEIVE_ROOM;
-        endpoint->ready = (uint8_t)((endpoint->ready & ~BULKY) | ((size_t)got >= TRI_RECEIVE_ROOM ? BULKY : 0));
+        if ((size_t)got >= TRI_RECEIVE_ROOM)
+            endpoint->ready |= BULKY;
+        else if (endpoint->ready & BULKY)
+            endpoint->ready -= BULKY_ONE;
         /* A short read has emptied the socket; what comes later is a new edge. The end of the stream is none. */
         if (!filled && !(endpoint->ready & HUNG_UP))
             endpoint->ready &= (uint8_t)~READABLE;

@@ -4,7 +4,7 @@
 
 #include "io/port.h"
 
-enum { TRI_RECEIVE_PIECES = 8 }; /* buffers offered to one call */
+enum { TRI_RECEIVE_PIECES = 16 }; /* buffers offered to one call */
 
 struct tri_receive {
     tr_buf *buffers[TRI_RECEIVE_PIECES]; /* the first so many; NULL: none */

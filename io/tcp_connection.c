@@ -190,12 +190,43 @@ static int close_orderly(tr_self *self, struct tri_tcp *me)
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
+static bool may_read(const struct tri_tcp *me)
+{
+    return me->flags & TRI_TCP_TOLD && !(me->flags & (TRI_TCP_CLOSING | TRI_TCP_ENDING | TRI_TCP_DETACHING));
+}
+
+/* Whether the window is used up. Then nothing is read until it opens. */
+static bool stalls(tr_self *self, struct tri_tcp *me)
+{
+    uint32_t window = me->settings->window;
+    if (window > 0 && !tri_window_stall(self->slot, window))
+        return false;
+    me->flags |= TRI_TCP_IN_STEPS; /* by the time it reads again much may be waiting */
+    tri_op_cancel(self, &me->end, &me->end.read);
+    return true;
+}
+
+/* Reads more, when all that is in the mailbox has been handled. But not a small rest of the window if more of it will be
+ * free in a moment, as the owner is handling what it got, or what it wrote has left: else a stream that comes in pieces of
+ * a window is read, and sent on, in two for ever. */
+static void read_more(tr_self *self, struct tri_tcp *me)
+{
+    if (!may_read(me) || me->flags & (TRI_TCP_EOF | TRI_TCP_LOST) || me->end.read.state != TRI_OP_IDLE || stalls(self, me))
+        return;
+    uint32_t window = me->settings->window, held = (uint32_t)tri_window_held(ck_pr_load_64(&self->slot->window));
+    bool steps = me->flags & TRI_TCP_IN_STEPS, sent = me->end.write && me->end.write->state == TRI_OP_DONE;
+    if (steps && held > window / 2 && (sent || me->flags & TRI_TCP_UNHANDLED)) {
+        self->slot->flags |= sent ? TRI_SLOT_SETTLE : 0; /* else the owner's word will come, see on_handled */
+        return;
+    }
+    tri_op_submit(self, &me->end, &me->end.read, TRI_OP_RECEIVE, steps ? window - held : 0);
+}
+
 /* Whatever may come next on the reading side: what has arrived is delivered, then the end is told, and more is read. */
 static int go_on(tr_self *self, struct tri_tcp *me)
 {
-    enum { OVER = TRI_TCP_CLOSING | TRI_TCP_ENDING | TRI_TCP_DETACHING };
     uint32_t window = me->settings->window;
-    if (me->flags & OVER || !(me->flags & TRI_TCP_TOLD))
+    if (!may_read(me))
         return TR_CONTINUE;
     if (!(me->flags & TRI_TCP_UNHANDLED) && window > 0) {
         if (me->end.read.received) {
@@ -209,13 +240,8 @@ static int go_on(tr_self *self, struct tri_tcp *me)
     }
     if (me->flags & (TRI_TCP_EOF | TRI_TCP_LOST))
         return TR_CONTINUE;
-    uint32_t held = (uint32_t)tri_window_held(ck_pr_load_64(&self->slot->window));
-    if (window == 0 || tri_window_stall(self->slot, window)) {
-        me->flags |= TRI_TCP_IN_STEPS; /* by the time it reads again much may be waiting */
-        tri_op_cancel(self, &me->end, &me->end.read);
-    } else if (me->end.read.state == TRI_OP_IDLE) {
-        tri_op_submit(self, &me->end, &me->end.read, TRI_OP_RECEIVE, me->flags & TRI_TCP_IN_STEPS ? window - held : 0);
-    }
+    if (!stalls(self, me) && me->end.read.state == TRI_OP_IDLE)
+        self->slot->flags |= TRI_SLOT_SETTLE;
     return TR_CONTINUE;
 }
 
@@ -320,16 +346,18 @@ static int on_write(tr_self *self, struct tri_tcp *me, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-/* The mailbox has run empty: what was written meanwhile is sent in one go. */
+/* The mailbox has run empty: what was written meanwhile is sent in one go, and more is read. */
 static int connection_settle(tr_self *self, void *state)
 {
     struct tri_tcp *me = state;
     if (me->flags & TRI_TCP_ORPHANED && orphaned(self, me) == TR_STOP)
         return TR_STOP;
     int answer = send_some(self, me);
-    if (answer == TR_CONTINUE)
-        tri_tcp_check_marks(self, me);
-    return answer;
+    if (answer != TR_CONTINUE)
+        return answer;
+    tri_tcp_check_marks(self, me);
+    read_more(self, me);
+    return TR_CONTINUE;
 }
 
 /* ---- time -------------------------------------------------------------------------------------------------------- */

@@ -155,6 +155,33 @@ Test(sim_transports, thousands_of_pieces_arrive_in_order)
     cr_assert_str_eq(got, much);
 }
 
+enum { BULK = 65536 }; /* as much as the window */
+
+static int forget_the_first(tr_self *self, const tr_msg *m)
+{
+    if (tr_is(tr_tcp_data, m) && tr_now(self) - run.begin < TR_MS(1)) {
+        run.used = strlen("connected");
+        run.tale[run.used] = 0;
+    }
+    return TR_CONTINUE;
+}
+
+/* The first is read with one small buffer, to begin with. */
+Test(sim_transports, what_comes_in_pieces_of_a_window_is_read_whole)
+{
+    static char bulk[BULK];
+    const tr_sim_step steps[] = {
+        { "receive", .bytes = bulk, .length = BULK },
+        { "receive", .bytes = bulk, .length = BULK, .after_ns = TR_MS(1) },
+        { "receive", .bytes = bulk, .length = BULK, .after_ns = TR_MS(1) },
+        { "receive", .after_ns = TR_MS(1) },
+        { .operation = "close" },
+        { 0 },
+    };
+    expect_story("connected | data@1 of 65536 bytes | data@2 of 65536 bytes | eof@3 | closed@3", .steps = steps,
+        .heard = forget_the_first);
+}
+
 /* test_selector_events::get_buffer_error: in Troupe a connection without memory for a buffer waits, and loses
  * nothing. */
 Test(sim_transports, without_memory_for_a_buffer_it_is_received_later)
