@@ -92,7 +92,7 @@ static int crash(tr_self *self, void *state, const tr_msg *m)
     return TR_ECRASHED;
 }
 
-static TRI_COLD void handle_special(tr_self *self, struct tri_slot *slot, tr_msg *m)
+static TRI_NOINLINE void handle_special(tr_self *self, struct tri_slot *slot, tr_msg *m)
 {
     tr_router *router = slot->spec->receive;
 

@@ -17,15 +17,16 @@ uint32_t tri_receive_fill(struct tri_receive *receive, bool bulky, int32_t limit
 void tri_receive_take(struct tri_receive *receive, struct tri_op *op, size_t bytes)
 {
     tr_buf **buffers = receive->buffers;
-    for (int i = 0; bytes; i++) {
+    int used = 0;
+    for (; bytes; used++) {
         size_t length = bytes < TRI_RECEIVE_ROOM ? bytes : TRI_RECEIVE_ROOM;
-        tr_buf *buf = tri_receive_trim(buffers[i], length);
-        if (buf == buffers[i])
-            buffers[i] = NULL;
+        tr_buf *buf = tri_receive_trim(buffers[used], length);
+        if (buf == buffers[used])
+            buffers[used] = NULL;
         bytes -= length;
         tri_op_received(op, buf);
     }
-    for (int i = 0, to = 0; i < TRI_RECEIVE_PIECES; i++) { /* the first places stay filled */
+    for (int i = 0, to = 0; i < TRI_RECEIVE_PIECES && (i < used || buffers[i]); i++) { /* the first places stay filled */
         tr_buf *buf = buffers[i];
         buffers[i] = NULL;
         if (buf)

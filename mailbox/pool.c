@@ -85,11 +85,12 @@ static void send_chain(struct tri_outgoing *chain)
 void tri_pool_flush(void)
 {
     struct tri_pool *pool = tri_pool_here;
-    if (!pool)
+    if (!pool || pool->flushed)
         return;
     for (unsigned i = 0; i < TRI_OUTGOING; i++)
         if (pool->outgoing[i].count)
             send_chain(&pool->outgoing[i]);
+    pool->flushed = true;
 }
 
 void tri_block_put_elsewhere(void *block, tri_tag tag)
@@ -111,6 +112,7 @@ void tri_block_put_elsewhere(void *block, tri_tag tag)
     struct tri_outgoing *chain = &pool->outgoing[home % TRI_OUTGOING];
     if (chain->count && chain->home != home)
         send_chain(chain);
+    pool->flushed = false;
     entry->next = chain->head;
     chain->head = entry;
     if (!chain->count++) {

@@ -51,6 +51,7 @@ struct tri_pool {
     int64_t carved; /* blocks that there are */
     uint16_t index;
     bool open; /* guarded by the table's lock */
+    bool flushed; /* `outgoing` is empty */
     struct tri_outgoing outgoing[TRI_OUTGOING];
     TRI_ALIGNED struct tri_free *returned; /* pushed to by any thread, taken whole by the owner */
 };

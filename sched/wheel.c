@@ -20,7 +20,7 @@ static int64_t start_of(uint64_t tick)
 
 void tri_wheel_init(struct tri_wheel *wheel, int64_t now)
 {
-    *wheel = (struct tri_wheel){ .tick = tick_of(now) };
+    *wheel = (struct tri_wheel){ .tick = tick_of(now), .next = INT64_MAX };
     for (unsigned level = 0; level < TRI_WHEEL_LEVELS; level++)
         for (unsigned i = 0; i < TRI_WHEEL_SLOTS; i++)
             cork_dllist_init(&wheel->slots[level][i]);
@@ -52,6 +52,10 @@ static void append(struct tri_wheel *wheel, struct tri_timer *timer)
         wheel->sorted = false;
     cork_dllist_add_to_tail(list, &timer->link);
     wheel->used[level][slot / 64] |= (uint64_t)1 << slot % 64;
+    unsigned shift = level * TRI_WHEEL_SLOT_BITS;
+    int64_t event = level == 0 ? timer->deadline : start_of(tick_of(timer->deadline) >> shift << shift);
+    if (event < wheel->next)
+        wheel->next = event;
 }
 
 void tri_wheel_arm(struct tri_wheel *wheel, struct tri_timer *timer)
@@ -176,7 +180,7 @@ static void sort_slot(struct cork_dllist *list)
     }
 }
 
-bool tri_wheel_expire(struct tri_wheel *wheel, int64_t now, size_t max, void (*fire)(struct tri_timer *timer, void *arg),
+static bool expire(struct tri_wheel *wheel, int64_t now, size_t max, void (*fire)(struct tri_timer *timer, void *arg),
     void *arg)
 {
     uint64_t target = tick_of(now), tick;
@@ -207,6 +211,16 @@ bool tri_wheel_expire(struct tri_wheel *wheel, int64_t now, size_t max, void (*f
     if (target > wheel->tick)
         come_to(wheel, target);
     return false;
+}
+
+bool tri_wheel_expire(struct tri_wheel *wheel, int64_t now, size_t max, void (*fire)(struct tri_timer *timer, void *arg),
+    void *arg)
+{
+    if (now < wheel->next)
+        return false;
+    bool more = expire(wheel, now, max, fire, arg);
+    wheel->next = more ? INT64_MIN : tri_wheel_next(wheel);
+    return more;
 }
 
 int64_t tri_wheel_next(const struct tri_wheel *wheel)
