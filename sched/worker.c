@@ -31,13 +31,15 @@ static TRI_COLD void overflow(struct tri_worker *worker, struct tri_runnable *r)
         else
             tri_run_list_append(&list, last ? r : old);
     }
-    if (!batch) {
+    if (batch && count) {
+        batch->tag = tag;
+        batch->count = count;
+        tri_sched_give_batch(worker->sched, batch);
+    } else if (batch) { /* thieves were here, and r has found room after all */
+        tri_block_put(batch, tag);
+    } else {
         tri_sched_give(worker->sched, list, count);
-        return;
     }
-    batch->tag = tag;
-    batch->count = count;
-    tri_sched_give_batch(worker->sched, batch);
 }
 
 static void push_ring(struct tri_worker *worker, struct tri_runnable *r)
@@ -159,7 +161,8 @@ static TRI_NOINLINE struct tri_runnable *pick_queued(struct tri_worker *worker)
     if (worker->pinned_first && (r = tri_run_list_pop(&worker->pinned)))
         return r;
     if ((r = tri_ring_pop(&worker->ring))) {
-        prefetch(ck_pr_load_ptr(&worker->ring.slot[(ck_pr_load_32(&worker->ring.head) + AHEAD) % TRI_RING_SIZE]));
+        if (tri_ring_size(&worker->ring) > AHEAD)
+            prefetch(ck_pr_load_ptr(&worker->ring.slot[(ck_pr_load_32(&worker->ring.head) + AHEAD) % TRI_RING_SIZE]));
         return r;
     }
     if ((r = tri_run_list_pop(&worker->pinned)))
@@ -247,14 +250,28 @@ static int64_t next_timer(const struct tri_worker *worker)
     return next < soonest ? soonest : next;
 }
 
-/* Takes a share of what the system has. */
-static bool take_global(struct tri_worker *worker)
+/* While the ring never runs empty: when all that was in it has left it since the last time, its older half goes behind what
+ * waits in the system. */
+static void make_room(struct tri_worker *worker)
+{
+    uint32_t head = ck_pr_load_32(&worker->ring.head);
+    if (tri_ring_size(&worker->ring) <= TRI_RING_SIZE / 2 || head - worker->made_room < TRI_RING_SIZE)
+        return;
+    struct tri_runnable *r = tri_ring_pop(&worker->ring);
+    if (r)
+        overflow(worker, r);
+    worker->made_room = ck_pr_load_32(&worker->ring.head);
+}
+
+static uint32_t room_in(const struct tri_worker *worker)
+{
+    return TRI_RING_SIZE - tri_ring_size(&worker->ring);
+}
+
+static bool take_list(struct tri_worker *worker)
 {
     struct tri_sched *sched = worker->sched;
-    uint32_t length = ck_pr_load_32(&sched->global_length);
-    if (length == 0)
-        return false;
-    uint32_t share = length / sched->count + 1, room = TRI_RING_SIZE - tri_ring_size(&worker->ring);
+    uint32_t share = ck_pr_load_32(&sched->global_length) / sched->count + 1, room = room_in(worker);
     if (TR_BUGGIFY())
         share = 1;
     if (share > TRI_RING_SIZE / 2)
@@ -262,15 +279,31 @@ static bool take_global(struct tri_worker *worker)
     struct tri_run_list list = tri_sched_take(sched, share < room ? share : room);
     struct tri_runnable *r;
     bool any = list.first != NULL;
-    for (; (r = tri_run_list_pop(&list)); room--)
+    while ((r = tri_run_list_pop(&list)))
         push_ring(worker, r);
-    struct tri_run_batch *batch = tri_sched_take_batch(sched, room);
+    return any;
+}
+
+static bool take_batch(struct tri_worker *worker)
+{
+    struct tri_run_batch *batch = tri_sched_take_batch(worker->sched, room_in(worker));
     if (!batch)
-        return any;
+        return false;
     for (uint32_t i = 0; i < batch->count; i++)
         push_ring(worker, batch->entry[i]);
     tri_block_put(batch, batch->tag);
     return true;
+}
+
+/* Takes a share of what the system has, of the list and of the batches, now these first, now that. */
+static bool take_global(struct tri_worker *worker)
+{
+    if (ck_pr_load_32(&worker->sched->global_length) == 0)
+        return false;
+    make_room(worker);
+    worker->list_first = !worker->list_first;
+    bool list = worker->list_first && take_list(worker), batch = take_batch(worker);
+    return (!worker->list_first && take_list(worker)) || list || batch;
 }
 
 /* Two or more that wait here at two looks in a row are worth waking somebody for. */

@@ -75,6 +75,8 @@ struct tri_worker {
     bool had_surplus;       /* when last looked */
     bool searching;         /* holds the system's one permission to search */
     bool pinned_first;      /* whose turn it is between `pinned` and `ring` */
+    bool list_first;        /* and between what the system has in a list and what in batches */
+    uint32_t made_room;     /* the ring's head when its older half was last given away, so that others get their turn */
     struct tri_random random;
 
     /* read or written by others */
@@ -140,6 +142,7 @@ static inline void tri_worker_begin(struct tri_worker *worker, struct tri_runnab
  * the worker's loop; NULL: it returns. */
 static inline struct tri_runnable *tri_worker_follow(struct tri_worker *worker)
 {
+    tri_worker_count_message(worker);
     if (worker->in_a_row == TRI_NEXT_IN_A_ROW || !ck_pr_load_ptr(&worker->next) || worker->next_pinned ||
         worker->attend_due || ck_pr_load_ptr(&worker->inbox.head) || ck_pr_load_uint(&worker->stuck))
         return NULL;
@@ -148,7 +151,6 @@ static inline struct tri_runnable *tri_worker_follow(struct tri_worker *worker)
         return NULL;
     worker->in_a_row++;
     tri_worker_begin(worker, r);
-    tri_worker_count_message(worker);
     return r;
 }
 

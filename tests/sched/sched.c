@@ -380,3 +380,45 @@ Test(sched, a_crowd_that_no_ring_holds_is_run_without_memory_as_well)
 {
     expect_crowd(false);
 }
+
+/* Players that want to go on for ever: each gets its turn again and again, although the ring never runs empty. */
+static unsigned int over, at_rest;
+
+static void go_on(struct tri_worker *worker, struct player *one)
+{
+    if (ck_pr_load_uint(&over))
+        ck_pr_inc_uint(&at_rest);
+    else
+        tri_worker_requeue(worker, &one->run);
+}
+
+static void call_tireless(struct tri_worker *worker, struct player *caller)
+{
+    for (unsigned i = 0; i < caller->number; i++)
+        schedule_here(worker, &crowd[i]);
+}
+
+static void expect_turns_for_all(unsigned workers, unsigned players)
+{
+    ck_pr_store_uint(&over, 0);
+    ck_pr_store_uint(&at_rest, 0);
+    open_sched(workers);
+    for (unsigned i = 0; i < players; i++)
+        cast_player(&crowd[i], TRI_HOME_ANY, go_on);
+    cast_player(&player, TRI_HOME_ANY, call_tireless);
+    player.number = players;
+    schedule(&player);
+    for (unsigned i = 0; i < players; i++)
+        wait_until(ck_pr_load_uint(&crowd[i].begun) >= 3);
+    ck_pr_store_uint(&over, 1);
+    wait_until(ck_pr_load_uint(&at_rest) == players);
+    close_sched();
+}
+
+Test(sched, a_ring_that_never_runs_empty_keeps_nobody_waiting_for_ever)
+{
+    static const unsigned players[] = { TRI_RING_SIZE, TRI_RING_SIZE + 1, TRI_RING_SIZE + 50, CROWD };
+    for (unsigned i = 0; i < sizeof players / sizeof players[0]; i++)
+        expect_turns_for_all(1, players[i]);
+    expect_turns_for_all(2, CROWD);
+}

@@ -147,6 +147,12 @@ mutation(an_idle_mailbox_forgets_its_bound
 
 # ---- sched/ ------------------------------------------------------------------------------------------------------------
 
+mutation(a_ring_that_never_runs_empty_makes_no_room
+  FILE sched/worker.c
+  OLD [[    if (tri_ring_size(&worker->ring) <= TRI_RING_SIZE / 2 ||]]
+  NEW [[    if (true ||]]
+  TEST sched/sched FILTER sched/a_ring_that*)
+
 mutation(the_list_of_batches_loses_its_end
   FILE sched/sched.c
   OLD [[        if (!batch->next)
