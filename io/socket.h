@@ -29,6 +29,7 @@ struct tri_socket_class {
     void (*reset_on_close)(tri_fd fd);
     int (*adopt)(tri_fd fd);
     void (*close_it)(tri_fd fd);
+    bool inherits; /* what is accepted has the options of the listening socket */
 };
 
 enum { TRI_SIM_FD = 1 << 30 };

@@ -147,4 +147,5 @@ const struct tri_socket_class tri_sockets_of_system = {
     .reset_on_close = reset_on_close,
     .adopt = adopt,
     .close_it = close_it,
+    .inherits = true,
 };

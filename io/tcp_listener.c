@@ -131,7 +131,8 @@ static int offer(tr_self *self, struct listener *me, tri_fd fd)
         tri_socket_close(fd);
         return error;
     }
-    tri_tcp_set_options(fd, me->settings);
+    if (!tri_socket_class(fd)->inherits)
+        tri_tcp_set_options(fd, me->settings);
     ((struct tri_tcp *)slot->state)->flags |= TRI_TCP_OFFERED;
     m->from = tri_spawn_finish(self, slot);
     m->flags_ = TRI_MSG_OFFER; /* not exempt: an owner that does not keep up refuses connections */
@@ -430,8 +431,11 @@ int tr_tcp_listen_(tr_self *self, tr_ref *listener, const tr_tcp_listen_options 
         return count < 0 ? count : tri_tcp_complain("listen on", options->addresses, error);
     }
     struct listener *me = slot->state;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         me->sockets[i].end.fd = fds[i];
+        if (tri_socket_class(fds[i])->inherits)
+            tri_tcp_set_options(fds[i], settings);
+    }
     me->count = (uint32_t)count;
     me->settings = settings;
     me->stay = options->stay;

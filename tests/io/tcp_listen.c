@@ -1,6 +1,7 @@
 /* Listeners: addresses, accepting, spreading, and what goes wrong with them. */
 #include "tests/io/tcp_support.h"
 
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -59,6 +60,38 @@ static void greet(tr_ref connection, int peer)
     close(peer);
     expect(tr_tcp_eof);
     expect_closed(connection, 0);
+}
+
+/* ---- options ----------------------------------------------------------------------------------------------------- */
+
+static int option_of(int fd, int level, int option)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+    cr_assert_eq(getsockopt(fd, level, option, (void *)&value, &size), 0);
+    return value != 0;
+}
+
+Test(tcp_listen, what_is_accepted_has_the_options_that_were_asked_for)
+{
+    open_system(1);
+    for (int on = 0; on < 2; on++) {
+        tr_ref listener = listen_on("127.0.0.1:0", .tcp = { .delay = !on, .keepalive_ns = on ? TR_SECONDS(60) : 0 });
+        tr_address address = listening(listener);
+        int peer = peer_connect(&address);
+        tr_ref connection = accepted(listener);
+        act(OWN, connection, .other = tr_probe_ref(probe));
+        expect(tr_tcp_connected);
+        act(DETACH, connection);
+        expect_closed(connection, 0);
+        int fd = tr_tcp_descriptor(expect(tr_tcp_detached));
+        cr_assert_eq(option_of(fd, IPPROTO_TCP, TCP_NODELAY), on);
+        cr_assert_eq(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), on);
+        close(fd);
+        close(peer);
+        close_listener(listener);
+    }
+    close_system();
 }
 
 /* ---- addresses --------------------------------------------------------------------------------------------------- */
