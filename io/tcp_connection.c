@@ -206,18 +206,31 @@ static bool stalls(tr_self *self, struct tri_tcp *me)
     return true;
 }
 
+static void want_more(tr_self *self, struct tri_tcp *me)
+{
+    me->flags |= TRI_TCP_READS;
+    self->slot->flags |= TRI_SLOT_SETTLE;
+}
+
 /* Reads more, when all that is in the mailbox has been handled. But not a small rest of the window if more of it will be
  * free in a moment, as the owner is handling what it got, or what it wrote has left: else a stream that comes in pieces of
- * a window is read, and sent on, in two for ever. */
+ * a window is read, and sent on, in two for ever. (Who is to be idle only for so long must see what comes.) */
 static void read_more(tr_self *self, struct tri_tcp *me)
 {
+    if (!(me->flags & TRI_TCP_READS))
+        return;
+    me->flags &= ~(uint32_t)TRI_TCP_READS;
     if (!may_read(me) || me->flags & (TRI_TCP_EOF | TRI_TCP_LOST) || me->end.read.state != TRI_OP_IDLE || stalls(self, me))
         return;
     uint32_t window = me->settings->window, held = (uint32_t)tri_window_held(ck_pr_load_64(&self->slot->window));
-    bool steps = me->flags & TRI_TCP_IN_STEPS, sent = me->end.write && me->end.write->state == TRI_OP_DONE;
-    if (steps && held > window / 2 && (sent || me->flags & TRI_TCP_UNHANDLED)) {
-        self->slot->flags |= sent ? TRI_SLOT_SETTLE : 0; /* else the owner's word will come, see on_handled */
-        return;
+    bool steps = me->flags & TRI_TCP_IN_STEPS;
+    if (steps && held > window / 2) {
+        if (me->end.write && me->end.write->state == TRI_OP_DONE) { /* its completion is in the mailbox */
+            want_more(self, me);
+            return;
+        }
+        if (me->flags & TRI_TCP_UNHANDLED && !me->settings->idle_ns) /* on_handled will follow */
+            return;
     }
     tri_op_submit(self, &me->end, &me->end.read, TRI_OP_RECEIVE, steps ? window - held : 0);
 }
@@ -241,7 +254,7 @@ static int go_on(tr_self *self, struct tri_tcp *me)
     if (me->flags & (TRI_TCP_EOF | TRI_TCP_LOST))
         return TR_CONTINUE;
     if (!stalls(self, me) && me->end.read.state == TRI_OP_IDLE)
-        self->slot->flags |= TRI_SLOT_SETTLE;
+        want_more(self, me);
     return TR_CONTINUE;
 }
 

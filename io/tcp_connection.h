@@ -27,6 +27,7 @@ enum {
     TRI_TCP_DEAF = 1 << 18,      /* nobody is to be told of the end any more */
     TRI_TCP_IN_STEPS = 1 << 19,  /* a receive is limited to one arrival */
     TRI_TCP_ORPHANED = 1 << 20,  /* the owner seems to be gone */
+    TRI_TCP_READS = 1 << 21,     /* is to read more when the mailbox has run empty */
 };
 
 #define TRI_TCP_CLOSE_NS TR_SECONDS(30)
