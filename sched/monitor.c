@@ -118,10 +118,12 @@ static void *monitor_main(void *arg)
         for (unsigned i = 0; i < sched->count; i++)
             running += look_at(sched, sched->workers[i], &sched->monitor.watches[i], now);
         quiet = running ? 0 : quiet + 1;
-        if (quiet < LOOKS_BEFORE_SLEEP)
+        if (quiet < LOOKS_BEFORE_SLEEP) {
             wait_for(sched, running == sched->count ? LOOK_ALL_RUN_NS : LOOK_NS);
-        else
+        } else {
             sleep_until_poked(sched);
+            quiet = 0; /* or a worker whose turns are too short to be seen would have to poke it for each */
+        }
     }
     return NULL;
 }

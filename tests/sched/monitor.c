@@ -130,6 +130,24 @@ Test(monitor, it_sleeps_when_all_do_and_wakes_when_one_begins_to_run)
     close_sched();
 }
 
+/* Who is called for every turn that is too short to be seen costs the worker a system call for each. */
+Test(monitor, once_called_it_looks_four_times_before_it_sleeps_again)
+{
+    static struct player quick;
+    open_sched(1);
+    for (unsigned round = 0; round < 5; round++) {
+        wait_until(ck_pr_load_uint(&sched.monitor.asleep));
+        int64_t called = real_now();
+        cast_player(&quick, TRI_HOME_ANY, NULL);
+        schedule(&quick);
+        wait_until(ck_pr_load_uint(&quick.ended));
+        wait_until(ck_pr_load_uint(&sched.monitor.asleep));
+        cr_assert_geq(real_now() - called, 3 * TR_MS(5), "it sleeps again after %ld us", (long)((real_now() - called) / 1000));
+    }
+    wait_until(all_parked());
+    close_sched();
+}
+
 Test(monitor, a_worker_that_was_stuck_goes_on_as_before)
 {
     open_sched(2);

@@ -223,6 +223,12 @@ mutation(the_monitor_does_not_wake_anybody
   NEW [[]]
   TEST sched/monitor FILTER monitor/all_that_waits*)
 
+mutation(the_monitor_sleeps_again_at_the_first_look
+  FILE sched/monitor.c
+  OLD [[            quiet = 0; /* or]]
+  NEW [[            /* or]]
+  TEST sched/monitor FILTER monitor/once_called*)
+
 mutation(the_monitor_sleeps_for_ever
   FILE sched/sched.h
   OLD [[        tri_monitor_poke_slowly(sched);]]
