@@ -97,6 +97,24 @@ static int check_options(const tr_options *options)
     return 0;
 }
 
+/* How long to spin: 0 or TR_EINVAL. */
+static int choose_spin(const tr_options *options, int64_t *ns)
+{
+    const char *wish = getenv("TROUPE_SPIN");
+    *ns = options->spin_ns;
+    if (*ns == 0 && wish && *wish) {
+        char *end;
+        long long us = strtoll(wish, &end, 10);
+        *ns = *end || us < 0 || us > 1000000 ? -1 : us * 1000;
+        if (*ns < 0)
+            tri_log(TR_LOG_ERROR, "TROUPE_SPIN=%s: give microseconds, at most 1000000", wish);
+    } else if (*ns < 0 || *ns > TR_SECONDS(1)) {
+        tri_log(TR_LOG_ERROR, "spin_ns is %lld; it is from 0 to a second", (long long)*ns);
+        return TR_EINVAL;
+    }
+    return *ns < 0 ? TR_EINVAL : 0;
+}
+
 static bool is_simulated(const tr_options *options)
 {
     const char *wish = options->port && *options->port ? options->port : getenv("TROUPE_PORT");
@@ -106,8 +124,10 @@ static bool is_simulated(const tr_options *options)
 static int open_system(const tr_options *options, struct tri_system **system)
 {
     unsigned port = 0, cores = tri_os_cores();
+    int64_t spin_ns;
     tri_run_init();
     int error = check_options(options);
+    error = error ? error : choose_spin(options, &spin_ns);
     if (!error && is_simulated(options)) {
         tri_log(TR_LOG_ERROR, "port sim: a simulation has one thread, which tr_run is for; tr_open is not");
         error = TR_ENOTSUP;
@@ -124,6 +144,7 @@ static int open_system(const tr_options *options, struct tri_system **system)
             .watchdog_ns = options->watchdog_ns == TR_FOREVER ? 0
                 : options->watchdog_ns                        ? options->watchdog_ns
                                                               : TR_MS(WATCHDOG_MS),
+            .spin_ns = spin_ns,
             .port_open = tri_backends[port].open,
         },
         .blocking_threads = options->blocking_threads ? options->blocking_threads : blocking,

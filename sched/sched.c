@@ -126,6 +126,7 @@ static struct tri_worker *make_worker(struct tri_sched *sched, unsigned index)
     worker->sched = sched;
     worker->index = (uint16_t)index;
     worker->glance = worker->glance_every = 1;
+    worker->spun_turns = UINT32_MAX; /* no turn was the last one it has seen */
     worker->turn_messages = TRI_TURN_MESSAGES;
     worker->random.state = sched->config.seed ^ tri_random_next(&(struct tri_random){ index });
     worker->now = worker->attended = tri_clock_now(sched->config.clock);

@@ -54,6 +54,7 @@ struct tri_sched_config {
     struct tri_clock *clock;
     struct tri_sim *sim; /* plays the workers, which have no threads then; NULL: they have */
     int64_t watchdog_ns; /* a handler that runs longer is named in the log; 0: none */
+    int64_t spin_ns; /* a worker that has nothing to run looks on for so long before it sleeps */
     tri_port_open *port_open;
     void *port_arg;
 

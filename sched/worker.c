@@ -470,10 +470,30 @@ void tri_worker_get_up(struct tri_worker *worker)
     }
 }
 
+/* With nothing to run: whether it has looked again rather than to sleep, for what comes soon then need not wake anybody. Then
+ * there may be something to run now. */
+static bool spin(struct tri_worker *worker)
+{
+    int64_t most = worker->sched->config.spin_ns;
+    if (most == 0)
+        return false;
+    if (worker->spun_turns != worker->turns) {
+        worker->spun_turns = worker->turns;
+        worker->spun_since = tri_clock_now(worker->sched->config.clock);
+    } else if (worker->now - worker->spun_since >= most) {
+        return false;
+    }
+    ck_pr_stall();
+    tri_worker_attend(worker);
+    search(worker);
+    stop_searching(worker);
+    return true;
+}
+
 void tri_worker_loop(struct tri_worker *worker)
 {
     while (!ck_pr_load_uint(&worker->sched->stopping)) {
-        if (step(worker) || !tri_worker_lie_down(worker))
+        if (step(worker) || spin(worker) || !tri_worker_lie_down(worker))
             continue;
         worker->port->class->poll(worker->port, next_timer(worker));
         tri_worker_get_up(worker);

@@ -76,6 +76,8 @@ struct tri_worker {
     bool searching;         /* holds the system's one permission to search */
     bool pinned_first;      /* whose turn it is between `pinned` and `ring` */
     bool list_first;        /* and between what the system has in a list and what in batches */
+    uint32_t spun_turns;    /* `turns` when it had nothing to run, */
+    int64_t spun_since;     /* and since when that is so */
     uint32_t made_room;     /* the ring's head when its older half was last given away, so that others get their turn */
     struct tri_random random;
 

@@ -15,6 +15,8 @@ Test(run, bad_options_are_refused_with_a_line_that_says_which)
         { { .actor = &quiet_root, .supervisor = &supervisor }, TR_EINVAL, "needs a root" },
         { { .actor = &quiet_root, .workers = 1001 }, TR_EINVAL, "1001 workers" },
         { { .actor = &quiet_root, .port = "kqueue" }, TR_EINVAL, "\"kqueue\"" },
+        { { .actor = &quiet_root, .spin_ns = -1 }, TR_EINVAL, "spin_ns is -1" },
+        { { .actor = &quiet_root, .spin_ns = TR_SECONDS(2) }, TR_EINVAL, "spin_ns is 2000000000" },
     };
     capture_log(TR_LOG_ERROR);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -24,6 +26,13 @@ Test(run, bad_options_are_refused_with_a_line_that_says_which)
     set_environment("TROUPE_PORT", "nonsense");
     cr_assert_eq(tr_run(&(tr_options){ .actor = &quiet_root }), TR_EINVAL);
     expect_logged("\"nonsense\"");
+    set_environment("TROUPE_PORT", NULL);
+    static const char *const spins[] = { "soon", "-1", "5x", "1000001" };
+    for (size_t i = 0; i < sizeof spins / sizeof spins[0]; i++) {
+        set_environment("TROUPE_SPIN", spins[i]);
+        cr_assert_eq(tr_run(&(tr_options){ .actor = &quiet_root }), TR_EINVAL, "%s", spins[i]);
+        expect_logged(spins[i]);
+    }
     expect_nothing_left();
 }
 

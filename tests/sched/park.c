@@ -239,3 +239,39 @@ Test(park, foreign_threads_that_inject_and_deliver_are_all_served_by_spinning_wo
 {
     send_from_many(open_spinning);
 }
+
+/* ---- before it sleeps -------------------------------------------------------------------------------------------------- */
+
+static void open_spinning_sched(int64_t spin_ns)
+{
+    struct tri_sched_config config = cast_config(1);
+    config.spin_ns = spin_ns;
+    cr_assert_eq(tri_sched_start(&sched, &config), 0);
+}
+
+Test(park, a_worker_that_is_to_spin_does_not_sleep_while_something_comes_now_and_then)
+{
+    static struct player player;
+    open_spinning_sched(TR_SECONDS(10));
+    for (unsigned i = 1; i <= 20; i++) {
+        cast_player(&player, i % 2 ? TRI_HOME_ANY : 0, NULL);
+        schedule(&player);
+        wait_until(ck_pr_load_uint(&player.ended));
+        nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+    }
+    cr_assert_eq(ck_pr_load_32(&sched.workers[0]->parks), 0);
+    close_sched();
+}
+
+Test(park, a_worker_that_has_spun_in_vain_sleeps_and_can_be_woken)
+{
+    static struct player player;
+    open_spinning_sched(TR_MS(2));
+    for (unsigned i = 1; i <= 5; i++) {
+        wait_until(is_parked(0));
+        cast_player(&player, TRI_HOME_ANY, NULL);
+        schedule(&player);
+        wait_until(ck_pr_load_uint(&player.ended));
+    }
+    close_sched();
+}

@@ -147,6 +147,17 @@ mutation(an_idle_mailbox_forgets_its_bound
 
 # ---- sched/ ------------------------------------------------------------------------------------------------------------
 
+mutation(who_spins_sleeps_over_what_has_just_come
+  FILE sched/worker.c
+  OLD [[    if (most == 0)
+        return false;
+    if (worker->spun_turns]]
+  NEW [[    if (most == 0)
+        return false;
+    tri_worker_attend(worker);
+    if (worker->spun_turns]]
+  TEST io/tcp_echo FILTER tcp_echo/comes_back* TRIES 5)
+
 mutation(a_ring_that_never_runs_empty_makes_no_room
   FILE sched/worker.c
   OLD [[    if (tri_ring_size(&worker->ring) <= TRI_RING_SIZE / 2 ||]]

@@ -27,6 +27,9 @@ typedef struct tr_options {
                        * caller has SIGINT and SIGTERM blocked until tr_run returns */
     unsigned blocking_threads; /* most threads of tr_block; 0: 4 more than cores, at least 8 */
     int64_t watchdog_ns; /* a handler that runs longer is named in the log; 0: 100 ms, TR_FOREVER: never */
+    int64_t spin_ns;     /* a worker that has nothing to do looks on for so long before it sleeps: what comes meanwhile is
+                          * answered sooner, by the time that waking takes, at the price of a busy core. At most a second.
+                          * 0: TROUPE_SPIN from the environment, in microseconds, else not at all */
     int64_t shutdown_ns; /* time for everything to end; what is left after that is killed, and named; 0: 30 s */
     uint64_t seed;       /* of tr_random; 0: drawn */
     tr_system *system;   /* lets others stop it (tr_stop); may be NULL */
@@ -36,7 +39,7 @@ typedef struct tr_options {
  * other thread, and again when it has returned.
  *
  * Answers the reason with which the root ended: 0, or a negative error (0 when it was stopped and ended of that). Or why
- * there was no system: TR_EINVAL (no root, an unknown port, too many workers), TR_ENOTSUP (the port does not work here),
+ * there was no system: TR_EINVAL (no root, an unknown port, too many workers, no time to spin for), TR_ENOTSUP (the port does not work here),
  * TR_ENOMEM, TR_EAGAIN (no threads), TR_EMFILE, TR_ELIMIT (32 systems); TR_ETIMEDOUT when something did not end. Errors are
  * logged. */
 int tr_run(const tr_options *options);

@@ -21,7 +21,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 
-enum { SIZE = 64, ECHOES = 200, WARM_UP = 50, DEEP = 16, CLIENTS = 4, MAX_THREADS = 64, MAX_CALLS = 1024 };
+enum { SIZE = 64, ECHOES = 100, WARM_UP = 25, DEEP = 16, CLIENTS = 4, MAX_THREADS = 64, MAX_CALLS = 1024 };
 
 struct thread {
     pid_t id;
