@@ -234,6 +234,7 @@ static bool handle_all(tr_self *self, struct tri_slot *slot, struct tri_worker *
 /* A turn, from wherever it is. */
 static TRI_NOINLINE void turn_slowly(tr_self *self, struct tri_slot *slot, struct tri_worker *worker, uint32_t left)
 {
+    tri_worker_count_message(worker);
     for (uint32_t before = left; self->slot; before = left) {
         bool done = handle_all(self, slot, worker, &left);
         if (done && self->slot && tri_unlikely(slot->flags & TRI_SLOT_SETTLE))
@@ -259,6 +260,7 @@ TRI_INLINE void turn(tr_self *self, struct tri_slot *slot, struct tri_worker *wo
     self->slot = slot;
     self->me = tri_slot_ref(slot);
     if (tri_unlikely(slot->status == TRI_STARTING)) {
+        tri_worker_count_message(worker);
         tri_start(self);
         if (!self->slot) /* it has ended, and the slot may be another's by now */
             return;

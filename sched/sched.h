@@ -59,7 +59,7 @@ struct tri_sched_config {
     void *port_arg;
 
     /* From the floor above. */
-    void (*turn)(struct tri_worker *worker, struct tri_runnable *r);
+    void (*turn)(struct tri_worker *worker, struct tri_runnable *r); /* calls tri_worker_count_message */
     void (*errand)(struct tri_worker *worker, struct ck_stack_entry *errand);
     void (*fire)(struct tri_timer *timer, void *worker);
     int (*worker_start)(struct tri_worker *worker);                             /* on its thread, before the first turn */

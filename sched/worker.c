@@ -193,7 +193,6 @@ TRI_INLINE void run(struct tri_worker *worker, struct tri_runnable *r)
     ck_pr_store_ptr(&worker->running, NULL);
     if (tri_unlikely(ck_pr_load_uint(&worker->stuck)))
         ck_pr_store_uint(&worker->stuck, 0);
-    tri_worker_count_message(worker);
 }
 
 TRI_INLINE bool step(struct tri_worker *worker)

@@ -116,7 +116,7 @@ void tri_worker_requeue(struct tri_worker *worker, struct tri_runnable *r);
 
 void tri_worker_glance(struct tri_worker *worker);
 
-/* Called for each message handled. Reads the clock every now and then; after that turn_over says whether the turn has
+/* Called for each message handled, and at least once in a turn. Reads the clock every now and then; after that turn_over says whether the turn has
  * lasted its 200 us. */
 static inline void tri_worker_count_message(struct tri_worker *worker)
 {
@@ -144,7 +144,6 @@ static inline void tri_worker_begin(struct tri_worker *worker, struct tri_runnab
  * the worker's loop; NULL: it returns. */
 static inline struct tri_runnable *tri_worker_follow(struct tri_worker *worker)
 {
-    tri_worker_count_message(worker);
     if (worker->in_a_row == TRI_NEXT_IN_A_ROW || !ck_pr_load_ptr(&worker->next) || worker->next_pinned ||
         worker->attend_due || ck_pr_load_ptr(&worker->inbox.head) || ck_pr_load_uint(&worker->stuck))
         return NULL;

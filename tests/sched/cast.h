@@ -39,6 +39,7 @@ static inline void play_turn(struct tri_worker *worker, struct tri_runnable *r)
     ck_pr_store_uint(&player->begun, player->begun + 1);
     if (player->act)
         player->act(worker, player); /* after this it may be running elsewhere, if it was scheduled again */
+    tri_worker_count_message(worker);
     ck_pr_inc_uint(&player->ended);
 }
 
