@@ -8,7 +8,8 @@
  *   pinned   actors that must run here (they have operations in flight at this worker's port)
  *   ring     actors that may run anywhere; others steal from it            (these two in turn)
  *   inbox    pinned actors that other threads made runnable
- *   global   the system's list: actors that foreign threads made runnable, and what did not fit into a ring
+ *   global   the system's: a list of actors that foreign threads made runnable, and batches of what did not fit into a
+ *            ring. While a ring never runs empty, its older half goes behind them from time to time
  *
  * Between turns it attends to the rest: port, timers, errands, others that sleep. Every so often while it is busy, always
  * before it sleeps.

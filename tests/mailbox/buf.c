@@ -61,6 +61,7 @@ Test(buf, a_new_one_is_filled_in_place)
     for (size_t size = 0; size < 200000; size = size * 3 + 1) {
         void *bytes;
         tr_buf *buf = tr_buf_new(size, &bytes);
+        cr_assert_eq((uintptr_t)bytes % 64, 0);
         memset(bytes, 'x', size);
         cr_assert_eq(tr_buf_size(buf), size);
         cr_assert_eq(tr_buf_length(buf), size);

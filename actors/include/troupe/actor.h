@@ -75,7 +75,8 @@ typedef struct tr_actor {
     int (*receive)(tr_self *self, void *state, const tr_msg *m);
 
     /* The last call of an incarnation, exactly once if its start was called. reason is 0, or why it ends. NULL: nothing
-     * to do. It may send, but not spawn; messages it has taken are released afterwards. */
+     * to do. It may send, but not spawn; messages it has taken are released afterwards. It may run after others have had
+     * the actor's last message and ended of that: what they have lent it may be gone. */
     void (*stop)(tr_self *self, void *state, int reason);
 
     uint32_t state_size; /* bytes; 0: no state, the handlers get NULL */
@@ -139,7 +140,8 @@ unsigned tr_incarnation(tr_self *self);
 /* Now, by the system's clock. In a handler. */
 int64_t tr_now(tr_self *self);
 
-/* A random number: 64 bits, or one of 0 … n - 1 (n > 0). From the system's seed; not for secrets. In a handler. */
+/* A random number: 64 bits, or one of 0 … n - 1 (n > 0). Not for secrets. Each worker has a sequence of its own, from the
+ * system's seed: with more than one worker it depends on who runs where which numbers an actor gets. In a handler. */
 uint64_t tr_random(tr_self *self);
 uint32_t tr_random_below(tr_self *self, uint32_t n);
 

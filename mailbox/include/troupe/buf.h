@@ -29,8 +29,8 @@ typedef struct tr_buf tr_buf;
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
-/* A buffer of `size` bytes that the caller fills through *bytes before it hands the buffer on; after that they are
- * immutable. NULL when there is no memory. */
+/* A buffer of `size` bytes, aligned to 64, that the caller fills through *bytes before it hands the buffer on; after that
+ * they are immutable. NULL when there is no memory. */
 tr_buf *tr_buf_new(size_t size, void **bytes);
 
 /* A buffer that holds a copy of these bytes; NULL when there is no memory. */
