@@ -230,7 +230,9 @@ Test(supervisor_restart, what_is_sent_to_a_child_that_waits_for_its_restart_is_h
     while ((error = tr_probe_send(probe, named, figure, .n = sent)) == 0)
         sent++;
     cr_assert_eq(error, TR_EFULL);
-    cr_assert(sent == 16 || sent == 17, "%d", sent); /* one more if it is just being looked at */
+    /* One more if it is just being looked at; and while what has arrived moves to the lanes it is counted twice, so half of
+     * them may look like all (mailbox.h). */
+    cr_assert(sent >= 8 && sent <= 17, "%d", sent);
     end_restart(&scene);
     for (int i = 0; i < sent;) {
         const tr_msg *m = tr_probe_receive(probe, SOON);
