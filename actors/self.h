@@ -15,6 +15,7 @@
 
 struct tr_self {
     struct tri_worker *worker;
+    struct tri_pool *pool;   /* the worker's; tri_pool_none if it has no thread of its own */
     struct tri_system *system;
     struct tri_slot *slot;   /* the running actor; NULL between turns */
     const tr_msg *current;   /* the message being handled; NULL in start and stop */
@@ -25,8 +26,9 @@ struct tr_self {
     bool kept;               /* the message was taken, forwarded or answered for good: not the turn's to release */
     bool answered;           /* it is a request and has had its answer, */
     int refused;             /* or will have this one (negative) when its handler returns */
-    uint16_t number;         /* the system's; where there is no worker TRI_SYSTEMS_MAX, which is none */
-    uint16_t watched;        /* 0; or there is a watcher, and this makes every message special (see turn.c) */
+    uint16_t usual;          /* number of the system to whose actors messages go the usual way: this one, or none (that
+                              * is TRI_SYSTEMS_MAX) where there is a watcher, or no worker */
+    bool watched;            /* there is a watcher: every message is special (see turn.c) */
     bool ended;              /* the running actor has, its mailbox is being emptied; */
     int reason;              /* and why */
     struct tri_cache slots, promises;
@@ -88,8 +90,9 @@ struct tri_runtime_type {
 
 /* ---- a turn, in turn.c ------------------------------------------------------------------------------------------- */
 
-/* The scheduler's turn function. */
+/* The scheduler's turn function, and that of systems with a watcher. */
 void tri_turn(struct tri_worker *worker, struct tri_runnable *r);
+void tri_turn_watched(struct tri_worker *worker, struct tri_runnable *r);
 
 /* Handles m for the running actor as if it had just come out of its mailbox. */
 void tri_handle(tr_self *self, tr_msg *m);

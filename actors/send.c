@@ -165,17 +165,9 @@ static TRI_COLD int deliver_from_outside(tr_self *self, struct tri_slot *slot, t
     return result;
 }
 
-/* Everything that is not usual about a message or its way. */
-static TRI_COLD int deliver_slowly(tr_self *self, struct tri_slot *slot, tr_ref to, tr_msg *m)
+/* Into a mailbox of the same system: what the usual way has counted but could not push, and all else. */
+static TRI_NOINLINE int deliver_here(tr_self *self, struct tri_slot *slot, tr_ref to, tr_msg *m)
 {
-    if (slot && (!self || ck_pr_load_16(&slot->run.system) != self->system->number))
-        return deliver_from_outside(self, slot, to, m);
-    if (!(m->flags_ & TRI_MSG_RUNTIME))
-        count_sent(self, NULL);
-    if (!slot) {
-        tri_dead(self, NULL, to, m, TR_EDOWN);
-        return TR_EDOWN;
-    }
     if (!charge_bulk(slot, m))
         return refused(self, NULL, slot, to, m, TRI_PUSH_FULL);
     enum tri_push push = tri_deliver_to(self, slot, m);
@@ -185,28 +177,40 @@ static TRI_COLD int deliver_slowly(tr_self *self, struct tri_slot *slot, tr_ref 
     return refused(self, NULL, slot, to, m, push);
 }
 
+/* Everything that is not usual about a message or its way. */
+static TRI_COLD int deliver_slowly(tr_self *self, struct tri_slot *slot, tr_ref to, tr_msg *m)
+{
+    if (slot && (!self || ck_pr_load_16(&slot->run.system) != self->system->number))
+        return deliver_from_outside(self, slot, to, m);
+    if (!(m->flags_ & TRI_MSG_RUNTIME))
+        count_sent(self, NULL);
+    if (slot)
+        return deliver_here(self, slot, to, m);
+    tri_dead(self, NULL, to, m, TR_EDOWN);
+    return TR_EDOWN;
+}
+
 /* The usual way. */
 TRI_INLINE int deliver(tr_self *self, tr_ref to, tr_msg *m)
 {
     struct tri_slot *slot = tri_slot_find(to);
 
     m->generation_ = tri_ref_generation(to);
-    if (tri_unlikely(!slot || ck_pr_load_16(&slot->run.system) != self->number || m->type->bulk ||
-            (m->flags_ | self->watched) & TRI_MSG_RUNTIME))
+    if (tri_unlikely(!slot || ck_pr_load_16(&slot->run.system) != self->usual || m->type->bulk))
         return deliver_slowly(self, slot, to, m);
     tri_count(&self->counters.sent);
-    enum tri_push push = tri_mailbox_push(&slot->box, m);
-    if (push == TRI_PUSHED_IDLE)
+    enum tri_push pushed = tri_mailbox_try_push(&slot->box, m);
+    if (pushed == TRI_PUSHED_IDLE)
         tri_worker_schedule(self->worker, &slot->run);
-    return tri_likely(push < TRI_PUSH_CLOSED) ? 0 : refused(self, NULL, slot, to, m, push);
+    return tri_likely(pushed != TRI_PUSH_FULL) ? 0 : deliver_here(self, slot, to, m);
 }
 
 int tri_deliver(tr_self *self, tr_ref to, tr_msg *m)
 {
-    if (tri_likely(self != NULL))
+    if (tri_likely(self && !(m->flags_ & TRI_MSG_RUNTIME)))
         return deliver(self, to, m);
     m->generation_ = tri_ref_generation(to);
-    return deliver_slowly(NULL, tri_slot_find(to), to, m);
+    return deliver_slowly(self, tri_slot_find(to), to, m);
 }
 
 void tri_poke(tr_self *self, struct tri_slot *slot)
@@ -235,18 +239,29 @@ void tri_signal(tr_self *self, tr_ref to, unsigned signal)
 
 /* ---- the program's side ------------------------------------------------------------------------------------------ */
 
-tr_msg *tr_message_(tr_self *self, const tr_type *type, size_t size)
+/* No block is at hand. */
+static TRI_NOINLINE tr_msg *message_slowly(tr_self *self, const tr_type *type)
+{
+    tr_msg *m = tri_msg_new(type, type->size);
+    if (m)
+        m->from = self->me;
+    return m;
+}
+
+tr_msg *tr_message_(tr_self *self, const tr_type *type, unsigned class)
 {
     tri_check_self(self, "tr_send");
-    tr_msg *m = tri_likely(size <= TR_BODY_MAX) ? tri_msg_make(self->worker->pool, type, size) : NULL;
-    if (tri_likely(m != NULL))
-        m->from = self->me;
+    tr_msg *m = tri_pool_take(self->pool, class);
+    if (tri_unlikely(!m))
+        return message_slowly(self, type);
+    tri_msg_init(m, type, (tri_tag)(self->pool->tag | class));
+    m->from = self->me;
     return m;
 }
 
 tr_msg *tr_message(tr_self *self, const tr_type *type)
 {
-    tr_msg *m = tr_message_(self, type, type->size);
+    tr_msg *m = type->size <= TR_BODY_MAX ? tr_message_(self, type, tr_class_(sizeof *m + type->size)) : NULL;
     if (m)
         memset(tri_msg_body(m), 0, type->size);
     return m;

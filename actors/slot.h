@@ -133,12 +133,12 @@ static inline struct tri_slot *tri_slot_at(uint32_t number)
  * that; what must not hit a later actor compares again. Any thread. */
 static inline struct tri_slot *tri_slot_find(tr_ref ref)
 {
-    struct tri_slot *slot = tri_ref_node(ref) == 0 ? tri_slot_at(tri_ref_slot(ref)) : NULL;
-    if (!slot)
+    struct tri_slot *slot = tri_slot_at(tri_ref_slot(ref));
+    if (tri_unlikely(!slot))
         return NULL;
-    uint32_t generation = ck_pr_load_32(&slot->box.generation);
+    uint64_t generation = ck_pr_load_32(&slot->box.generation);
     ck_pr_fence_acquire(); /* pairs with tri_mailbox_open: the rest of the slot is this actor's, or it has ended */
-    return generation == tri_ref_generation(ref) ? slot : NULL;
+    return generation == ref.bits >> TRI_REF_SLOT_BITS ? slot : NULL; /* never, if it is another node's */
 }
 
 /* Sets a signal for the actor `ref`; the caller then pokes it. False when the slot has another actor. Any thread. */

@@ -114,8 +114,9 @@ static int worker_start(struct tri_worker *worker)
         return TR_ENOMEM;
     self->worker = worker;
     self->system = system;
-    self->number = system->number;
-    self->watched = system->config.watcher ? TRI_MSG_RUNTIME : 0;
+    self->pool = worker->pool ? worker->pool : &tri_pool_none;
+    self->watched = system->config.watcher != NULL;
+    self->usual = self->watched ? TRI_SYSTEMS_MAX : system->number;
     worker->context = self;
     system->selves[worker->index] = self;
     return 0;
@@ -135,7 +136,7 @@ static void worker_stop(struct tri_worker *worker)
 
 static int spawn_root(struct tri_system *system)
 {
-    tr_self self = { .system = system, .number = TRI_SYSTEMS_MAX };
+    tr_self self = { .system = system, .usual = TRI_SYSTEMS_MAX };
     int error;
     struct tri_slot *slot =
         tri_spawn_prepare(&self, system->config.root, system->config.root_arg, TRI_HOME_ANY, &error);
@@ -207,7 +208,7 @@ int tri_system_open(const struct tri_system_config *config, struct tri_system **
         return TR_ELIMIT;
     }
     struct tri_sched_config *sched = &system->config.sched;
-    sched->turn = tri_turn;
+    sched->turn = system->config.watcher ? tri_turn_watched : tri_turn;
     sched->errand = tri_promise_errand;
     sched->fire = tri_promise_fire;
     sched->worker_start = worker_start;

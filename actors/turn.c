@@ -3,7 +3,7 @@
 #include "actors/self.h"
 #include "sched/log.h"
 
-/* Flags of messages that need more than to be handed to the handler and released. (tr_self.watched is one of them, or 0.) */
+/* Flags of messages that need more than to be handed to the handler and released. */
 enum {
     SPECIAL = TRI_MSG_RUNTIME | TRI_MSG_OVERFLOW | TRI_MSG_BULK | TRI_MSG_REQUEST | TRI_MSG_ANSWER | TRI_MSG_RETURNS |
         TRI_MSG_MEMORY | TRI_MSG_INCARNATION
@@ -133,32 +133,32 @@ static TRI_COLD void handle_late(tr_self *self, tr_msg *m)
     tri_dead(self, NULL, tri_ref_make(m->generation_, tri_ref_slot(self->me)), m, TR_EDOWN);
 }
 
-/* Handles a message, which is gone then: whether the actor is still there. */
-TRI_INLINE bool handle(tr_self *self, struct tri_slot *slot, tr_msg *m)
+/* Handles a message, which is gone then: whether the actor is there, and alive. */
+TRI_INLINE bool handle(tr_self *self, struct tri_slot *slot, tr_msg *m, bool watched)
 {
     if (tri_unlikely(m->generation_ != slot->box.generation)) {
         handle_late(self, m);
-        return true;
+        return slot->status == TRI_ALIVE;
     }
-    if (tri_unlikely((m->flags_ | self->watched) & SPECIAL)) {
+    if (tri_unlikely(m->flags_ & SPECIAL || watched)) {
         handle_special(self, slot, m);
-        return self->slot != NULL;
+        return self->slot && slot->status == TRI_ALIVE;
     }
     int answer = call(self, slot, m, slot->spec->receive);
     if (tri_likely(!self->kept)) {
         if (m->type->drop)
             m->type->drop(tri_msg_body(m));
-        tri_pool_put(self->worker->pool, m, m->block_);
+        tri_pool_put(self->pool, m, m->block_);
     }
     if (tri_likely(answer == TR_CONTINUE))
         return true;
     ended(self, m, answer);
-    return self->slot != NULL;
+    return self->slot && slot->status == TRI_ALIVE;
 }
 
 void tri_handle(tr_self *self, tr_msg *m)
 {
-    handle(self, self->slot, m);
+    handle(self, self->slot, m, self->watched);
 }
 
 static void take_signals(tr_self *self, struct tri_slot *slot)
@@ -205,33 +205,33 @@ static void drain(tr_self *self, struct tri_slot *slot)
         crowded(self, slot);
 }
 
-static inline tr_msg *next_message(struct tri_slot *slot)
-{
-    if (tri_unlikely(slot->status == TRI_RESTARTING))
-        return tri_lanes_pop_system(&slot->lanes);
-    return tri_lanes_pop(&slot->lanes);
-}
-
 /* Handles up to *left messages: true when none are left, false when the turn is over. self->slot becomes NULL when the
  * actor ends. */
 static bool handle_all(tr_self *self, struct tri_slot *slot, struct tri_worker *worker, uint32_t *left)
 {
-    for (tr_msg *m;;) {
+    for (tr_msg *m; *left > 0;) {
         drain(self, slot);
-        if (tri_unlikely(!self->slot) || !(m = next_message(slot)))
+        if (tri_unlikely(!self->slot))
+            return true;
+        m = slot->status == TRI_RESTARTING ? tri_lanes_pop_system(&slot->lanes) : tri_lanes_pop(&slot->lanes);
+        if (!m)
             return true;
         do {
+            bool alive = handle(self, slot, m, self->watched);
             --*left;
-            if (tri_unlikely(!handle(self, slot, m)))
-                return true;
-            tri_worker_count_message(worker);
-            if (*left == 0 || tri_unlikely(worker->turn_over))
+            if (tri_unlikely(!alive)) {
+                if (!self->slot)
+                    return true;
+                break;
+            }
+            if (tri_unlikely(tri_worker_count_message(worker) || *left == 0))
                 return false;
-        } while ((m = next_message(slot)));
+        } while ((m = tri_lanes_pop(&slot->lanes)));
     }
+    return false;
 }
 
-/* A turn, from wherever it is. */
+/* What is left of a turn: up to so many messages. */
 static TRI_NOINLINE void turn_slowly(tr_self *self, struct tri_slot *slot, struct tri_worker *worker, uint32_t left)
 {
     tri_worker_count_message(worker);
@@ -251,43 +251,56 @@ static TRI_NOINLINE void turn_slowly(tr_self *self, struct tri_slot *slot, struc
     }
 }
 
-/* The way of a message that comes alone, as most do, is here; all else is in turn_slowly. */
-TRI_INLINE void turn(tr_self *self, struct tri_slot *slot, struct tri_worker *worker)
+/* Whether an actor that is not alive is so now: it has started. Else its turn is over. */
+static TRI_NOINLINE bool begin_slowly(tr_self *self, struct tri_slot *slot, struct tri_worker *worker)
 {
-    uint32_t left = worker->turn_messages;
+    tri_worker_count_message(worker);
+    if (slot->status == TRI_STARTING) {
+        tri_start(self);
+        if (!self->slot) /* it has ended, and the slot may be another's by now */
+            return false;
+        if (slot->status == TRI_ALIVE)
+            return true;
+    }
+    turn_slowly(self, slot, worker, worker->turn_messages);
+    return false;
+}
+
+/* The way of a message that comes alone, as most do, is here; all else is in turn_slowly. */
+TRI_INLINE void turn(tr_self *self, struct tri_slot *slot, struct tri_worker *worker, bool watched)
+{
+    bool over = false;
+    uint32_t handled = 0;
     tr_msg *m;
 
     self->slot = slot;
     self->me = tri_slot_ref(slot);
-    if (tri_unlikely(slot->status == TRI_STARTING)) {
-        tri_worker_count_message(worker);
-        tri_start(self);
-        if (!self->slot) /* it has ended, and the slot may be another's by now */
-            return;
-    }
-    while (left > 1 && tri_likely(slot->status == TRI_ALIVE) && (m = tri_mailbox_take_single(&slot->box, &slot->lanes))) {
-        left--;
-        if (tri_unlikely(!handle(self, slot, m)))
-            return;
-        tri_worker_count_message(worker);
-        ck_pr_store_32(&slot->run.handled, slot->run.handled + 1);
-        if (tri_unlikely(slot->flags & TRI_SLOT_SETTLE))
-            break;
-        bool idle = tri_mailbox_idle(&slot->box);
-        if (tri_unlikely(!idle && !worker->turn_over))
-            continue;
-        self->slot = NULL; /* it may be running on another worker already */
-        if (tri_unlikely(!idle))
-            tri_worker_requeue(worker, &slot->run);
+    if (tri_unlikely(slot->status != TRI_ALIVE) && !begin_slowly(self, slot, worker))
         return;
+    if (tri_likely(tri_mailbox_take_single(&slot->box, &slot->lanes, &m))) {
+        bool alive = handle(self, slot, m, watched);
+        if (tri_unlikely(!alive && !self->slot))
+            return;
+        handled = 1;
+        ck_pr_store_32(&slot->run.handled, slot->run.handled + 1);
+        over = tri_worker_count_message(worker);
+        if (tri_likely(alive && !(slot->flags & TRI_SLOT_SETTLE) && tri_mailbox_idle(&slot->box))) {
+            self->slot = NULL; /* it may be running on another worker already */
+            return;
+        }
     }
-    turn_slowly(self, slot, worker, left);
+    turn_slowly(self, slot, worker, over ? 0 : worker->turn_messages - handled);
 }
 
 void tri_turn(struct tri_worker *worker, struct tri_runnable *r)
 {
     tr_self *self = worker->context;
     do
-        turn(self, tri_container_of(r, struct tri_slot, run), worker);
-    while (!self->watched && (r = tri_worker_follow(worker)));
+        turn(self, tri_container_of(r, struct tri_slot, run), worker, false);
+    while ((r = tri_worker_follow(worker)));
+}
+
+void tri_turn_watched(struct tri_worker *worker, struct tri_runnable *r)
+{
+    turn(worker->context, tri_container_of(r, struct tri_slot, run), worker, true);
 }

@@ -16,6 +16,47 @@ void tri_mailbox_open(struct tri_mailbox *box, uint32_t generation, uint32_t bou
     ck_pr_store_32(&box->generation, generation);
 }
 
+/* Whether a push that read `word` finds the mailbox full. Marks the message where the policy says so. */
+static bool full(const struct tri_mailbox *box, uint64_t word, tr_msg *m)
+{
+    ck_pr_fence_load(); /* a backlog not older than the word; pairs with the store fence in tri_mailbox_drain */
+    uint32_t waiting = ck_pr_load_32(&box->backlog) + tri_word_count(word);
+    if (waiting < ck_pr_load_32(&box->bound) || m->flags_ & TRI_MSG_EXEMPT)
+        return false;
+    switch (tri_mailbox_policy(box)) {
+    case TRI_REJECT:
+    case TRI_DROP_NEW:
+        return true;
+    case TRI_STOP:
+        m->flags_ |= TRI_MSG_OVERFLOW | TRI_MSG_SYSTEM; /* fall through */
+    case TRI_DROP_OLD:
+    case TRI_KEEP_LATEST:
+        break;
+    }
+    return waiting >= 2 * ck_pr_load_32(&box->bound); /* the owner has not come round to drop any */
+}
+
+enum tri_push tri_mailbox_push(struct tri_mailbox *box, tr_msg *m)
+{
+    uint64_t word = ck_pr_load_64(&box->word), next;
+    do {
+        if (word == TRI_WORD_CLOSED) {
+            ck_pr_fence_acquire(); /* what was done before the end; pairs with tri_mailbox_close */
+            return TRI_PUSH_CLOSED;
+        }
+        if (full(box, word, m))
+            return TRI_PUSH_FULL;
+        uint32_t count = tri_word_count(word);
+        m->next_ = tri_word_message(word);
+        next = tri_word_make(m, count + (count < TRI_WORD_COUNT_MAX), word & TRI_WORD_POKE);
+        ck_pr_fence_release(); /* the message before the word; pairs with the CAS in tri_mailbox_drain */
+    } while (!ck_pr_cas_64_value(&box->word, word, next, &word));
+    if (word != TRI_WORD_IDLE)
+        return TRI_PUSHED;
+    ck_pr_fence_acquire(); /* the state the last runner left; pairs with the CAS in tri_mailbox_idle */
+    return TRI_PUSHED_IDLE;
+}
+
 /* Appends the list first … last to a lane. */
 static void lane_append(tr_msg **lane, tr_msg *first, tr_msg *last)
 {

@@ -57,9 +57,11 @@ enum {
     TRI_WORD_EMPTY = 0,
     TRI_WORD_POKE = 1,
     TRI_WORD_IDLE = 2,
-    TRI_WORD_CLOSED = 3,
     TRI_WORD_COUNT_SHIFT = 2,
     TRI_WORD_COUNT_MAX = (1 << 20) - 1,
+    TRI_WORD_COUNT = TRI_WORD_COUNT_MAX << TRI_WORD_COUNT_SHIFT,
+    TRI_WORD_ONE = 1 << TRI_WORD_COUNT_SHIFT, /* message */
+    TRI_WORD_CLOSED = TRI_WORD_COUNT | 3,     /* over every bound */
     TRI_WORD_ADDRESS_SHIFT = 16,
 };
 
@@ -112,50 +114,21 @@ static inline uint64_t tri_word_make(const tr_msg *m, uint32_t count, uint64_t s
     return (uint64_t)(uintptr_t)m << TRI_WORD_ADDRESS_SHIFT | (uint64_t)count << TRI_WORD_COUNT_SHIFT | state;
 }
 
-/* Whether a push that read `word` finds the mailbox full. Marks the message where the policy says so. */
-static inline bool tri_mailbox_full(const struct tri_mailbox *box, uint64_t word, tr_msg *m)
-{
-    ck_pr_fence_load(); /* a backlog not older than the word; pairs with the store fence in tri_mailbox_drain */
-    uint32_t waiting = ck_pr_load_32(&box->backlog) + tri_word_count(word);
-    if (tri_likely(waiting < ck_pr_load_32(&box->bound)) || m->flags_ & TRI_MSG_EXEMPT)
-        return false;
-    switch (tri_mailbox_policy(box)) {
-    case TRI_REJECT:
-    case TRI_DROP_NEW:
-        return true;
-    case TRI_STOP:
-        m->flags_ |= TRI_MSG_OVERFLOW | TRI_MSG_SYSTEM; /* fall through */
-    case TRI_DROP_OLD:
-    case TRI_KEEP_LATEST:
-        break;
-    }
-    return waiting >= 2 * ck_pr_load_32(&box->bound); /* the owner has not come round to drop any */
-}
-
 /* Delivers m, of which box becomes the owner unless the answer is CLOSED or FULL. Any thread. */
-TRI_INLINE enum tri_push tri_mailbox_push(struct tri_mailbox *box, tr_msg *m)
+enum tri_push tri_mailbox_push(struct tri_mailbox *box, tr_msg *m);
+
+/* The same for the usual case; FULL: it is not, tri_mailbox_push will say. */
+TRI_INLINE enum tri_push tri_mailbox_try_push(struct tri_mailbox *box, tr_msg *m)
 {
-    uint64_t word = ck_pr_load_64(&box->word), next;
-    do {
-        if (word == TRI_WORD_IDLE) {
-            ck_pr_fence_load(); /* as in tri_mailbox_full */
-            if (tri_unlikely(ck_pr_load_32(&box->backlog)) && tri_mailbox_full(box, word, m))
-                return TRI_PUSH_FULL; /* an actor that waits for its restart: idle, with messages in its lanes */
-            m->next_ = NULL;
-            next = tri_word_make(m, 1, 0);
-        } else {
-            if (tri_unlikely(word == TRI_WORD_CLOSED)) {
-                ck_pr_fence_acquire(); /* what was done before the end; pairs with tri_mailbox_close */
-                return TRI_PUSH_CLOSED;
-            }
-            if (tri_unlikely(tri_mailbox_full(box, word, m)))
-                return TRI_PUSH_FULL;
-            uint32_t count = tri_word_count(word);
-            m->next_ = tri_word_message(word);
-            next = tri_word_make(m, count + (count < TRI_WORD_COUNT_MAX), word & TRI_WORD_POKE);
-        }
-        ck_pr_fence_release(); /* the message before the word; pairs with the CAS in tri_mailbox_drain */
-    } while (!ck_pr_cas_64_value(&box->word, word, next, &word));
+    uint64_t word = ck_pr_load_64(&box->word);
+    ck_pr_fence_load(); /* a backlog not older than the word; pairs with the store fence in tri_mailbox_drain */
+    if (tri_unlikely(ck_pr_load_32(&box->backlog) + tri_word_count(word) >= ck_pr_load_32(&box->bound)))
+        return TRI_PUSH_FULL;
+    m->next_ = tri_word_message(word); /* none if it is idle */
+    uint64_t next = tri_word_make(m, 0, 0) | ((word & (TRI_WORD_COUNT | TRI_WORD_POKE)) + TRI_WORD_ONE);
+    ck_pr_fence_release(); /* the message before the word; pairs with the CAS in tri_mailbox_drain */
+    if (tri_unlikely(!ck_pr_cas_64(&box->word, word, next)))
+        return TRI_PUSH_FULL;
     if (word != TRI_WORD_IDLE)
         return TRI_PUSHED;
     ck_pr_fence_acquire(); /* the state the last runner left; pairs with the CAS in tri_mailbox_idle */
@@ -210,17 +183,18 @@ void tri_mailbox_open(struct tri_mailbox *box, uint32_t generation, uint32_t bou
 /* Moves what has arrived to the lanes, oldest first. Answers whether the actor was poked. The owner. */
 bool tri_mailbox_drain(struct tri_mailbox *box, struct tri_lanes *lanes);
 
-/* The one message that has arrived, when it is one, the actor was not poked, and nothing waits in the lanes, which it then
- * need not go through; NULL otherwise. It is handled at once, so it is not counted in the backlog. The owner. */
-static inline tr_msg *tri_mailbox_take_single(struct tri_mailbox *box, const struct tri_lanes *lanes)
+/* Takes the one message that has arrived, when it is one, the actor was not poked, and nothing waits in the lanes, which
+ * it then need not go through: true. It is handled at once, so it is not counted in the backlog. The owner. */
+static inline bool tri_mailbox_take_single(struct tri_mailbox *box, const struct tri_lanes *lanes, tr_msg **m)
 {
     uint64_t word = ck_pr_load_64(&box->word);
-    if (lanes->count || tri_word_count(word) != 1 || word & TRI_WORD_POKE)
-        return NULL;
+    if (lanes->count || (word & TRI_WORD_CLOSED) != TRI_WORD_ONE)
+        return false;
     if (tri_unlikely(!ck_pr_cas_64(&box->word, word, TRI_WORD_EMPTY)))
-        return NULL;
+        return false;
     ck_pr_fence_acquire(); /* the message; pairs with the release fence in tri_mailbox_push */
-    return tri_word_message(word);
+    *m = (tr_msg *)(uintptr_t)(word >> TRI_WORD_ADDRESS_SHIFT); /* a count of one leaves nothing below it */
+    return true;
 }
 
 /* Nothing is accepted any more; what had arrived goes to the lanes. The owner. */
@@ -253,8 +227,9 @@ static inline tr_msg *tri_lane_pop(tr_msg **lane)
 /* The next message: the system's before urgent before normal ones; NULL when the lanes are empty. The owner. */
 static inline tr_msg *tri_lanes_pop(struct tri_lanes *lanes)
 {
-    tr_msg **lane = tri_unlikely(lanes->system) ? &lanes->system : tri_unlikely(lanes->urgent) ? &lanes->urgent
-                                                                                               : &lanes->normal;
+    tr_msg **lane = &lanes->normal;
+    if (tri_unlikely((uintptr_t)lanes->system | (uintptr_t)lanes->urgent))
+        lane = lanes->system ? &lanes->system : &lanes->urgent;
     if (!*lane)
         return NULL;
     lanes->count--;

@@ -59,26 +59,26 @@ extern void (*tri_msg_release[TRI_MEMORY_KINDS])(tr_msg *m);
 /* Gets the messages marked RETURNS that are released, body and all; set by io/, which tells their senders. */
 extern void (*tri_msg_returned)(tr_msg *m);
 
-/* A message of this type with room for `size` bytes of body, which is not cleared; NULL when there is no memory. `pool` is
- * tri_pool_here, or a copy of it that is at hand. Any thread. */
-static inline tr_msg *tri_msg_make(struct tri_pool *pool, const tr_type *type, size_t size)
+/* Fills in the envelope in a block with this tag; but for `from`. */
+static inline void tri_msg_init(tr_msg *m, const tr_type *type, tri_tag tag)
 {
-    tri_tag tag;
-    tr_msg *m = tri_pool_get(pool, sizeof *m + size, &tag);
-    if (tri_unlikely(!m))
-        return NULL;
     m->type = type;
     m->call = 0;
     m->deadline_ = 0;
     m->cause_ = 0;
     m->block_ = tag;
     m->flags_ = 0;
-    return m;
 }
 
+/* A message of this type with room for `size` bytes of body, which is not cleared; NULL when there is no memory. Any
+ * thread. */
 static inline tr_msg *tri_msg_new(const tr_type *type, size_t size)
 {
-    return tri_msg_make(tri_pool_here, type, size);
+    tri_tag tag;
+    tr_msg *m = tri_block_get(sizeof *m + size, &tag);
+    if (tri_likely(m != NULL))
+        tri_msg_init(m, type, tag);
+    return m;
 }
 
 /* Drops what the body owns, then releases the memory. Any thread. */

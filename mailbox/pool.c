@@ -17,6 +17,10 @@
 
 TRI_THREAD_LOCAL struct tri_pool *tri_pool_here;
 
+struct tri_pool tri_pool_none = { .tag = (tri_tag)(TRI_POOLS_MAX << TRI_CLASS_BITS) };
+
+_Static_assert(TRI_POOLS_MAX << TRI_CLASS_BITS <= UINT16_MAX, "there are more tags than pools");
+
 static struct {
     pthread_mutex_t lock;
     unsigned int count; /* pools ever made; their pointers never change */
@@ -40,7 +44,7 @@ static struct tri_pool *reopen_or_make(void)
     struct tri_pool *pool = tri_memory_get_zeroed(sizeof *pool);
     if (!pool)
         return NULL;
-    pool->index = (uint16_t)table.count;
+    pool->tag = (tri_tag)(table.count << TRI_CLASS_BITS);
     table.pools[table.count] = pool;
     ck_pr_fence_store(); /* the pool before its number: tri_block_put_elsewhere reads without lock */
     ck_pr_store_uint(&table.count, table.count + 1);
@@ -189,7 +193,7 @@ void *tri_block_get_slowly(unsigned class, size_t size, tri_tag *tag)
         pool->free[class] = pool->free[class]->next;
     else if (!(block = carve(pool, class)))
         return NULL;
-    *tag = (tri_tag)(class | (unsigned)pool->index << TRI_CLASS_BITS);
+    *tag = (tri_tag)(pool->tag | class);
     return block;
 }
 

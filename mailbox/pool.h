@@ -17,6 +17,8 @@
 #include "mailbox/compiler.h"
 #include "mailbox/memory.h"
 
+#include <troupe/message.h>
+
 #include <ck_pr.h>
 #include <stdbool.h>
 
@@ -43,13 +45,13 @@ struct tri_outgoing {
 };
 
 struct tri_pool {
-    struct tri_free *free[TRI_CLASSES];
+    struct tri_free *free[TRI_CLASS_MEMORY + 1]; /* nothing beyond TRI_CLASSES */
     struct {
         char *at, *end;
         uint32_t count; /* that there have been */
     } slab[TRI_CLASSES]; /* what has not been carved yet */
     int64_t carved; /* blocks that there are */
-    uint16_t index;
+    tri_tag tag; /* of its blocks, but for the class */
     bool open; /* guarded by the table's lock */
     bool flushed; /* `outgoing` is empty */
     struct tri_outgoing outgoing[TRI_OUTGOING];
@@ -58,6 +60,9 @@ struct tri_pool {
 
 /* The pool of the running thread; NULL on foreign threads. */
 extern TRI_THREAD_LOCAL struct tri_pool *tri_pool_here;
+
+/* A pool that never has a block and that no block is of, in place of none: for those who would not ask each time. */
+extern struct tri_pool tri_pool_none;
 
 /* Opens a pool for the calling worker, which makes it its own with tri_pool_here; NULL when memory or the table (1024)
  * is exhausted. Any thread. */
@@ -79,13 +84,7 @@ void tri_pool_off(void);
 
 static inline unsigned tri_pool_class(size_t size)
 {
-    size_t last = (size - 1) / TRI_LINE; /* lines - 1 */
-    if (size > TRI_BLOCK_MAX)
-        return TRI_CLASS_MEMORY;
-    if (last < 2)
-        return (unsigned)last;
-    unsigned log = 63u - (unsigned)__builtin_clzll(last);
-    return 2 * log + (unsigned)(last >> (log - 1) & 1);
+    return size > TRI_BLOCK_MAX ? TRI_CLASS_MEMORY : tr_class_(size);
 }
 
 static inline size_t tri_pool_class_size(unsigned class)
@@ -96,43 +95,47 @@ static inline size_t tri_pool_class_size(unsigned class)
 void *tri_block_get_slowly(unsigned class, size_t size, tri_tag *tag);
 void tri_block_put_elsewhere(void *block, tri_tag tag);
 
-/* A block of at least `size` bytes (not 0), aligned to 64, and its tag; NULL when there is no memory. `pool` is
- * tri_pool_here, or a copy of it that is at hand. Any thread. */
-static inline void *tri_pool_get(struct tri_pool *pool, size_t size, tri_tag *tag)
+/* A block of this class from the free list of `pool`, whose tag it has; NULL when there is none at hand. The owner. */
+static inline void *tri_pool_take(struct tri_pool *pool, unsigned class)
 {
-    unsigned class = tri_pool_class(size);
-    if (tri_likely(pool && class < TRI_CLASSES)) {
-        struct tri_free *block = pool->free[class];
-        if (tri_likely(block)) {
-            pool->free[class] = block->next;
-            *tag = (tri_tag)(class | (unsigned)pool->index << TRI_CLASS_BITS);
-            return block;
-        }
-    }
-    return tri_block_get_slowly(class, size, tag);
+    struct tri_free *block = pool->free[class];
+    if (tri_likely(block))
+        pool->free[class] = block->next;
+    return block;
 }
 
+/* A block of at least `size` bytes (not 0), aligned to 64, and its tag; NULL when there is no memory. Any thread. */
 static inline void *tri_block_get(size_t size, tri_tag *tag)
 {
-    return tri_pool_get(tri_pool_here, size, tag);
+    struct tri_pool *pool = tri_pool_here;
+    unsigned class = tri_pool_class(size);
+    void *block = pool ? tri_pool_take(pool, class) : NULL;
+    if (tri_unlikely(!block))
+        return tri_block_get_slowly(class, size, tag);
+    *tag = (tri_tag)(pool->tag | class);
+    return block;
 }
 
-/* Gives a block back; `pool` as above. Any thread. */
+/* Gives a block back; `pool` is tri_pool_here, or tri_pool_none. */
 static inline void tri_pool_put(struct tri_pool *pool, void *block, tri_tag tag)
 {
-    unsigned class = tag & ((1u << TRI_CLASS_BITS) - 1);
-    if (tri_likely(pool && tag >> TRI_CLASS_BITS == pool->index && class < TRI_CLASSES)) {
-        struct tri_free *entry = block;
-        entry->next = pool->free[class];
-        pool->free[class] = entry;
+    unsigned class = tag ^ pool->tag; /* if it is from here */
+    if (tri_unlikely(class >= TRI_CLASSES)) {
+        tri_block_put_elsewhere(block, tag);
         return;
     }
-    tri_block_put_elsewhere(block, tag);
+    struct tri_free *entry = block;
+    entry->next = pool->free[class];
+    pool->free[class] = entry;
 }
 
+/* Gives a block back. Any thread. */
 static inline void tri_block_put(void *block, tri_tag tag)
 {
-    tri_pool_put(tri_pool_here, block, tag);
+    if (tri_likely(tri_pool_here != NULL))
+        tri_pool_put(tri_pool_here, block, tag);
+    else
+        tri_block_put_elsewhere(block, tag);
 }
 
 /* What a block of this tag can hold, in bytes; 0 when it is not known (it came from tri_memory). */

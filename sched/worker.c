@@ -211,7 +211,7 @@ bool tri_worker_step(struct tri_worker *worker)
 
 /* The clock costs as much as several messages, so it is not read for each. How many make up about TRI_GLANCE_NS is
  * learned: slow handlers soon have it read for every message. */
-void tri_worker_glance(struct tri_worker *worker)
+bool tri_worker_glance(struct tri_worker *worker)
 {
     int64_t now = tri_clock_now(worker->sched->config.clock), passed = now - worker->now;
     if (passed < TRI_GLANCE_NS / 2)
@@ -220,10 +220,9 @@ void tri_worker_glance(struct tri_worker *worker)
         worker->glance_every = (uint32_t)(worker->glance_every * TRI_GLANCE_NS / passed) + 1;
     worker->glance = worker->glance_every;
     worker->now = now;
-    if (now - worker->turn_start >= TRI_TURN_NS)
-        worker->turn_over = true;
     if (now - worker->attended >= TRI_ATTEND_NS)
         worker->attend_due = true;
+    return now - worker->turn_start >= TRI_TURN_NS;
 }
 
 /* ---- between turns ----------------------------------------------------------------------------------------------- */

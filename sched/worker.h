@@ -71,7 +71,6 @@ struct tri_worker {
     uint32_t turn_messages; /* a turn ends after so many */
     uint16_t index;
     uint8_t in_a_row;       /* turns taken from `next` and `next_pinned` */
-    bool turn_over;         /* the running turn has had its time */
     bool attend_due;
     bool had_surplus;       /* when last looked */
     bool searching;         /* holds the system's one permission to search */
@@ -115,14 +114,13 @@ static inline void tri_worker_schedule(struct tri_worker *worker, struct tri_run
 /* The same for a runnable that has had its turn and wants another: behind all that wait. */
 void tri_worker_requeue(struct tri_worker *worker, struct tri_runnable *r);
 
-void tri_worker_glance(struct tri_worker *worker);
+bool tri_worker_glance(struct tri_worker *worker);
 
-/* Called for each message handled, and at least once in a turn. Reads the clock every now and then; after that turn_over says whether the turn has
- * lasted its 200 us. */
-static inline void tri_worker_count_message(struct tri_worker *worker)
+/* Called for each message handled, and at least once in a turn. Reads the clock every now and then: true when the turn has
+ * lasted its 200 us and shall end. */
+static inline bool tri_worker_count_message(struct tri_worker *worker)
 {
-    if (tri_unlikely(--worker->glance == 0))
-        tri_worker_glance(worker);
+    return tri_unlikely(--worker->glance == 0) && tri_worker_glance(worker);
 }
 
 /* Takes what is in `next`. The owner; or a thief when the worker is stuck. */
@@ -135,7 +133,6 @@ static inline struct tri_runnable *tri_worker_take_next(struct tri_worker *worke
 
 static inline void tri_worker_begin(struct tri_worker *worker, struct tri_runnable *r)
 {
-    worker->turn_over = false;
     worker->turn_start = worker->now;
     ck_pr_store_ptr(&worker->running, r);
     ck_pr_store_32(&worker->turns, worker->turns + 1);
@@ -145,11 +142,11 @@ static inline void tri_worker_begin(struct tri_worker *worker, struct tri_runnab
  * the worker's loop; NULL: it returns. */
 static inline struct tri_runnable *tri_worker_follow(struct tri_worker *worker)
 {
-    if (worker->in_a_row == TRI_NEXT_IN_A_ROW || !ck_pr_load_ptr(&worker->next) || worker->next_pinned ||
-        worker->attend_due || ck_pr_load_ptr(&worker->inbox.head) || ck_pr_load_uint(&worker->stuck))
+    if (!ck_pr_load_ptr(&worker->next) || worker->in_a_row == TRI_NEXT_IN_A_ROW || worker->next_pinned || worker->attend_due)
         return NULL;
-    struct tri_runnable *r = tri_worker_take_next(worker);
-    if (tri_unlikely(!r))
+    struct tri_runnable *r = ck_pr_fas_ptr(&worker->next, NULL);
+    ck_pr_fence_acquire();
+    if (tri_unlikely(!r)) /* a thief was faster */
         return NULL;
     worker->in_a_row++;
     tri_worker_begin(worker, r);

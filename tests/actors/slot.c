@@ -39,10 +39,11 @@ Test(slot, nobody_is_down)
 
 Test(slot, a_reference_of_another_node_or_beyond_the_table_is_down)
 {
-    const tr_ref wrong[] = {
-        { (uint64_t)1 << 56 | 1 << 24 | 1 }, { UINT64_MAX }, { (uint64_t)1 << 24 | 0xffffff }, { 1 }, { (uint64_t)1 << 24 },
-    };
     open_system(1);
+    const tr_ref wrong[] = {
+        { (uint64_t)1 << 56 | tr_probe_ref(probe).bits }, { UINT64_MAX }, { (uint64_t)1 << 24 | 0xffffff }, { 1 },
+        { (uint64_t)1 << 24 },
+    };
     for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         cr_assert_eq(tr_probe_send(probe, wrong[i], done), TR_EDOWN);
         cr_assert_not(tr_alive(wrong[i]));

@@ -300,8 +300,7 @@ static void take_long(struct tri_worker *worker, struct player *player)
     int64_t start = real_now();
     unsigned messages = 0;
     (void)player;
-    while (!worker->turn_over) {
-        tri_worker_count_message(worker);
+    while (!tri_worker_count_message(worker)) {
         messages++;
         cr_assert_lt(real_now() - start, PATIENCE, "the turn is never over");
     }

@@ -27,6 +27,13 @@ mutation(schedules_although_empty_was_replaced
 
 mutation(push_is_a_load_and_a_store
   FILE mailbox/mailbox.h
+  OLD [[    if (tri_unlikely(!ck_pr_cas_64(&box->word, word, next)))
+        return TRI_PUSH_FULL;]]
+  NEW [[    ck_pr_store_64(&box->word, next);]]
+  TEST mailbox/mailbox FILTER mailbox/between_threads* TRIES 3)
+
+mutation(push_after_a_try_is_a_load_and_a_store
+  FILE mailbox/mailbox.c
   OLD [[        ck_pr_fence_release(); /* the message before the word; pairs with the CAS in tri_mailbox_drain */
     } while (!ck_pr_cas_64_value(&box->word, word, next, &word));]]
   NEW [[        ck_pr_store_64(&box->word, next);
@@ -35,10 +42,14 @@ mutation(push_is_a_load_and_a_store
 
 mutation(push_forgets_a_poke
   FILE mailbox/mailbox.h
-  OLD [[word & TRI_WORD_POKE);
-        }]]
-  NEW [[0);
-        }]]
+  OLD [[((word & (TRI_WORD_COUNT | TRI_WORD_POKE)) + TRI_WORD_ONE)]]
+  NEW [[((word & TRI_WORD_COUNT) + TRI_WORD_ONE)]]
+  TEST mailbox/mailbox FILTER mailbox/a_poke_stays*)
+
+mutation(push_after_a_try_forgets_a_poke
+  FILE mailbox/mailbox.c
+  OLD [[word & TRI_WORD_POKE);]]
+  NEW [[0);]]
   TEST mailbox/mailbox FILTER mailbox/a_poke_stays*)
 
 mutation(drain_does_not_publish_the_backlog
@@ -127,22 +138,20 @@ mutation(a_failed_slice_leaks
 
 mutation(a_single_message_takes_a_poke_along
   FILE mailbox/mailbox.h
-  OLD [[ != 1 || word & TRI_WORD_POKE)]]
-  NEW [[ != 1)]]
+  OLD [[(word & TRI_WORD_CLOSED) != TRI_WORD_ONE)]]
+  NEW [[(word & (TRI_WORD_COUNT | TRI_WORD_IDLE)) != TRI_WORD_ONE)]]
   TEST mailbox/mailbox FILTER mailbox/a_message_is_taken_past*)
 
 mutation(a_single_message_overtakes_the_lanes
   FILE mailbox/mailbox.h
-  OLD [[    if (lanes->count || tri_word_count(word)]]
-  NEW [[    if (tri_word_count(word)]]
+  OLD [[    if (lanes->count || (word]]
+  NEW [[    if ((word]]
   TEST mailbox/mailbox FILTER mailbox/a_message_is_taken_past*)
 
 mutation(an_idle_mailbox_forgets_its_bound
   FILE mailbox/mailbox.h
-  OLD [[ && tri_mailbox_full(box, word, m))
-                return]]
-  NEW [[ && false)
-                return]]
+  OLD [[ck_pr_load_32(&box->backlog) + tri_word_count(word) >= ck_pr_load_32(&box->bound)]]
+  NEW [[word != TRI_WORD_IDLE && ck_pr_load_32(&box->backlog) + tri_word_count(word) >= ck_pr_load_32(&box->bound)]]
   TEST mailbox/mailbox FILTER mailbox/one_that_is_idle*)
 
 # ---- sched/ ------------------------------------------------------------------------------------------------------------
@@ -356,9 +365,15 @@ mutation(a_failed_start_leaves_a_port_open
 
 mutation(a_stale_reference_finds_the_slot
   FILE actors/slot.h
-  OLD [[    return generation == tri_ref_generation(ref) ? slot : NULL;]]
+  OLD [[    return generation == ref.bits >> TRI_REF_SLOT_BITS ? slot : NULL;]]
   NEW [[    return generation ? slot : NULL;]]
   TEST actors/slot FILTER slot/stale_references*)
+
+mutation(a_reference_of_another_node_finds_the_slot
+  FILE actors/slot.h
+  OLD [[    return generation == ref.bits >> TRI_REF_SLOT_BITS ? slot : NULL;]]
+  NEW [[    return generation == tri_ref_generation(ref) ? slot : NULL;]]
+  TEST actors/slot FILTER slot/a_reference_of_another*)
 
 mutation(a_message_for_the_last_actor_is_handled
   FILE actors/turn.c
@@ -380,9 +395,16 @@ mutation(a_kill_hits_the_next_actor
 
 mutation(a_turn_has_no_end
   FILE actors/turn.c
-  OLD [[            if (*left == 0 || tri_unlikely(worker->turn_over))
+  OLD [[            --*left;
+            if (tri_unlikely(!alive)) {
+                if (!self->slot)
+                    return true;
+                break;
+            }
+            if (tri_unlikely(tri_worker_count_message(worker) || *left == 0))
                 return false;]]
-  NEW [[]]
+  NEW [[            if (!alive && !self->slot)
+                return true;]]
   TEST actors/turn FILTER turn/actors_that_keep*)
 
 mutation(idle_is_not_looked_at_twice

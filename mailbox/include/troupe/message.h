@@ -148,14 +148,22 @@ void tr_release(tr_self *self, tr_msg *m);
 
 /* ---- behind the macros ------------------------------------------------------------------------------------------- */
 
-tr_msg *tr_message_(tr_self *self, const tr_type *type, size_t size);
+/* The size class of a block of memory (see mailbox/pool.h): here, so that the compiler knows it. */
+static inline unsigned tr_class_(size_t bytes)
+{
+    size_t last = (bytes - 1) / 64; /* cache lines - 1 */
+    unsigned log = last < 2 ? 0 : 63u - (unsigned)__builtin_clzll(last);
+    return last < 2 ? (unsigned)last : 2 * log + (unsigned)(last >> (log - 1) & 1);
+}
+
+tr_msg *tr_message_(tr_self *self, const tr_type *type, unsigned class_);
 int tr_send_message_(tr_self *self, tr_ref to, tr_msg *m);
 int tr_send_urgent_(tr_self *self, tr_ref to, tr_msg *m);
 int tr_send_failed_(tr_self *self, tr_ref to, const tr_type *type, const void *body);
 
 static inline int tr_send_(tr_self *self, tr_ref to, int urgent, const tr_type *type, const void *body, size_t size)
 {
-    tr_msg *m = tr_message_(self, type, size);
+    tr_msg *m = size <= TR_BODY_MAX ? tr_message_(self, type, tr_class_(sizeof *m + size)) : NULL;
     if (!m)
         return tr_send_failed_(self, to, type, body);
     if (body)
