@@ -55,6 +55,7 @@ struct tri_tcp_settings {
     uint32_t window, high, low, write_max;
     int64_t connect_ns, idle_ns, write_ns, keepalive_ns;
     int send_buffer, receive_buffer;
+    tr_address local; /* of a listener's connections, where it is one for all of them; zeroed: each is asked */
 
     /* of one connection, if `own` */
     tr_address remote; /* which it is to connect to */

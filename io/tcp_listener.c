@@ -405,6 +405,14 @@ static int open_sockets(const tr_tcp_listen_options *options, tri_fd *fds)
     return (int)count;
 }
 
+/* The local address of every connection that this socket accepts; zeroed when it is any of the host's. */
+static tr_address local_of_all(tri_fd fd)
+{
+    static const uint8_t any[sizeof((tr_address *)0)->bytes];
+    tr_address local = tri_socket_local(fd);
+    return memcmp(local.bytes, any, sizeof any) ? local : (tr_address){ 0 };
+}
+
 int tr_tcp_listen_(tr_self *self, tr_ref *listener, const tr_tcp_listen_options *options)
 {
     tri_fd fds[SOCKETS_MAX];
@@ -437,6 +445,8 @@ int tr_tcp_listen_(tr_self *self, tr_ref *listener, const tr_tcp_listen_options 
             tri_tcp_set_options(fds[i], settings);
     }
     me->count = (uint32_t)count;
+    if (count == 1)
+        settings->local = local_of_all(fds[0]);
     me->settings = settings;
     me->stay = options->stay;
     me->next_home = self->worker->index;

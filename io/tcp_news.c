@@ -31,7 +31,7 @@ void tri_tcp_say_connected(tr_self *self, struct tri_tcp *me)
         return;
     }
     *(tr_tcp_connected *)tri_msg_body(m) = (tr_tcp_connected){
-        .local = tri_socket_local(me->end.fd),
+        .local = me->settings->local.family ? me->settings->local : tri_socket_local(me->end.fd),
         .remote = tri_socket_remote(me->end.fd),
     };
     enum tri_news how = me->flags & TRI_TCP_WARD ? TRI_NEWS : TRI_NEWS_JOIN;

@@ -1,4 +1,5 @@
 /* Listeners: addresses, accepting, spreading, and what goes wrong with them. */
+#include "io/socket.h"
 #include "tests/io/tcp_support.h"
 
 #include <netinet/tcp.h>
@@ -52,7 +53,11 @@ static void close_listener(tr_ref listener)
 static void greet(tr_ref connection, int peer)
 {
     act(OWN, connection, .other = tr_probe_ref(probe));
-    cr_assert(tr_ref_eq(expect(tr_tcp_connected)->from, connection));
+    const tr_msg *m = expect(tr_tcp_connected);
+    tr_address local = tri_socket_remote(peer), remote = tri_socket_local(peer);
+    cr_assert(tr_ref_eq(m->from, connection));
+    cr_assert(tr_address_eq(&tr_body(tr_tcp_connected, m)->local, &local));
+    cr_assert(tr_address_eq(&tr_body(tr_tcp_connected, m)->remote, &remote));
     act(WRITE, connection, .bytes = "welcome", .size = 7);
     peer_expect(peer, "welcome");
     peer_send(peer, "thanks", 6);
