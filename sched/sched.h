@@ -43,6 +43,7 @@ enum {
     TRI_ATTEND_NS = 100000,         /* a busy worker looks at port and timers this often */
     TRI_GLANCE_NS = 25000,          /* a busy worker reads the clock about this often */
     TRI_TIMERS_AT_ONCE = 1024,      /* timers fired before actors run again */
+    TRI_TIMERS_APART = 16,          /* ticks of the wheel between two times that a sleeping worker wakes up for timers, at most */
 };
 
 struct tri_sim;

@@ -125,12 +125,17 @@ static void take_slot(struct tri_wheel *wheel, unsigned level, unsigned slot, st
     mark_if_empty(wheel, level, slot);
 }
 
+/* Most timers were touched long ago, and a list tells where the next one is only when this one has come from memory. So
+ * `ahead` goes through the list from its other end meanwhile, until the two meet: two come at a time. */
 static void move_down(struct tri_wheel *wheel, unsigned level, unsigned slot)
 {
     struct cork_dllist list;
     take_slot(wheel, level, slot, &list);
+    const struct cork_dllist_item *ahead = list.head.prev;
     while (!cork_dllist_is_empty(&list)) {
         struct tri_timer *timer = timer_of(cork_dllist_start(&list));
+        if (ahead)
+            ahead = ahead == &timer->link || ahead->prev == &timer->link ? NULL : ahead->prev;
         cork_dllist_remove(&timer->link);
         append(wheel, timer);
     }
@@ -158,13 +163,25 @@ static struct cork_dllist_item *sort(struct cork_dllist_item *list)
     return result;
 }
 
-static bool is_sorted(const struct cork_dllist *list)
+static bool in_order(struct cork_dllist_item *a, struct cork_dllist_item *b)
 {
-    const struct cork_dllist_item *link = list->head.next;
-    for (; link != &list->head && link->next != &list->head; link = link->next)
-        if (timer_of(link->next)->deadline < timer_of((struct cork_dllist_item *)link)->deadline)
-            return false;
-    return true;
+    return timer_of(a)->deadline <= timer_of(b)->deadline;
+}
+
+/* From both ends at once, for the reason above: what follows finds the timers near by. */
+static bool is_sorted(struct cork_dllist *list)
+{
+    struct cork_dllist_item *front = cork_dllist_start(list), *back = cork_dllist_end(list);
+    bool sorted = true;
+    while (front != back) {
+        sorted &= in_order(front, front->next);
+        front = front->next;
+        if (front == back)
+            break;
+        sorted &= in_order(back->prev, back);
+        back = back->prev;
+    }
+    return sorted;
 }
 
 static void sort_slot(struct cork_dllist *list)

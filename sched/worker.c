@@ -230,6 +230,7 @@ bool tri_worker_glance(struct tri_worker *worker)
 static void note_fire(struct tri_timer *timer, void *worker_)
 {
     struct tri_worker *worker = worker_;
+    worker->fired_then = worker->fired == worker->now ? worker->fired_then + 1 : 1;
     worker->fired = worker->now;
     worker->sched->config.fire(timer, worker);
 }
@@ -240,11 +241,14 @@ static bool timers_due(struct tri_worker *worker)
     return tri_wheel_expire(&worker->wheel, worker->now, most, note_fire, worker);
 }
 
-/* When to wake up for timers: for one of them to the nanosecond; of many that are close together, for those of a tick at a
- * time, as waking up costs more than firing a hundred. */
+/* When to wake up for timers. To wake up costs more than to fire a hundred: for one of them to the nanosecond; of some that
+ * are close together, for those of a tick at a time; and where there are so many that eight or more fire each time, for
+ * those of an eighth as many ticks, up to a millisecond's. */
 static int64_t next_timer(const struct tri_worker *worker)
 {
-    int64_t next = tri_wheel_next(&worker->wheel), soonest = worker->fired + ((int64_t)1 << TRI_WHEEL_TICK_BITS);
+    int64_t next = tri_wheel_next(&worker->wheel), ticks = worker->fired_then / 8;
+    ticks = ticks < 1 ? 1 : ticks > TRI_TIMERS_APART ? TRI_TIMERS_APART : ticks;
+    int64_t soonest = worker->fired + (ticks << TRI_WHEEL_TICK_BITS);
     return next < soonest ? soonest : next;
 }
 

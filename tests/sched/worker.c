@@ -407,6 +407,33 @@ Test(worker, a_sleeping_one_wakes_for_its_timers_and_never_early)
     cr_assert_eq(left_early, 0);
 }
 
+enum { CROWD = 20000, CROWD_TICKS = 600 }; /* over about 40 ms */
+static struct tri_timer crowd[CROWD];
+
+static void arm_crowd(struct tri_worker *worker, struct player *player)
+{
+    int64_t start = real_now() + TR_MS(10);
+    (void)player;
+    for (unsigned i = 0; i < CROWD; i++) {
+        crowd[i].deadline = start + (((int64_t)CROWD_TICKS << TRI_WHEEL_TICK_BITS) / CROWD) * i;
+        tri_wheel_arm(&worker->wheel, &crowd[i]);
+    }
+}
+
+Test(worker, a_sleeping_one_wakes_for_many_of_a_crowd_of_timers_at_a_time_and_never_early)
+{
+    struct tri_sched_config config = cast_config(1);
+    config.fire = note_fire;
+    cr_assert_eq(tri_sched_start(&sched, &config), 0);
+    cast_player(&players[0], TRI_HOME_ANY, arm_crowd);
+    schedule(&players[0]);
+    wait_until(ck_pr_load_uint(&fired) == CROWD);
+    wait_until(all_parked());
+    cr_assert_lt(ck_pr_load_32(&sched.workers[0]->parks), CROWD_TICKS / 4);
+    close_sched();
+    cr_assert_eq(left_early, 0);
+}
+
 static struct player busy;
 static unsigned int enough;
 

@@ -156,6 +156,12 @@ mutation(an_idle_mailbox_forgets_its_bound
 
 # ---- sched/ ------------------------------------------------------------------------------------------------------------
 
+mutation(each_tick_of_a_crowd_of_timers_wakes
+  FILE sched/worker.c
+  OLD [[ticks = worker->fired_then / 8;]]
+  NEW [[ticks = 0;]]
+  TEST sched/worker FILTER worker/a_sleeping_one_wakes_for_many* TRIES 3)
+
 mutation(who_spins_sleeps_over_what_has_just_come
   FILE sched/worker.c
   OLD [[    if (most == 0)
