@@ -81,7 +81,7 @@ mutation(close_is_a_load_and_a_store
   OLD [[    uint64_t word = ck_pr_fas_64(&box->word, TRI_WORD_CLOSED);]]
   NEW [[    uint64_t word = ck_pr_load_64(&box->word);
     ck_pr_store_64(&box->word, TRI_WORD_CLOSED);]]
-  TEST mailbox/mailbox FILTER mailbox/what_was_accepted* TRIES 5)
+  TEST mailbox/mailbox FILTER mailbox/what_was_accepted* TRIES 60)
 
 mutation(a_chain_for_another_home_is_lost
   FILE mailbox/pool.c
