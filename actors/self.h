@@ -15,7 +15,7 @@
 
 struct tr_self {
     struct tri_worker *worker;
-    struct tri_pool *pool;   /* the worker's; tri_pool_none if it has no thread of its own */
+    struct tri_pool *pool;   /* the worker's; tri_pool_none if that has no thread of its own; NULL where there is no worker */
     struct tri_system *system;
     struct tri_slot *slot;   /* the running actor; NULL between turns */
     const tr_msg *current;   /* the message being handled; NULL in start and stop */

@@ -1,6 +1,6 @@
 /*
- * The way of a message: tr_send → tri_deliver → tri_mailbox_push → (if the actor was idle) tri_sched_schedule; then the
- * scheduler calls tri_turn, which handles it.
+ * The way of a message: tr_send → deliver → tri_mailbox_try_push → (if the actor was idle) tri_worker_schedule; then the
+ * scheduler calls tri_turn, which handles it. What is not usual about a message or its way goes by deliver_slowly.
  */
 #include "actors/self.h"
 #include "sched/log.h"
@@ -240,8 +240,9 @@ void tri_signal(tr_self *self, tr_ref to, unsigned signal)
 /* ---- the program's side ------------------------------------------------------------------------------------------ */
 
 /* No block is at hand. */
-static TRI_NOINLINE tr_msg *message_slowly(tr_self *self, const tr_type *type)
+static TRI_NOINLINE tr_msg *message_slowly(tr_self *self, const tr_type *type, unsigned class)
 {
+    tri_assert(class == tr_class_(sizeof(tr_msg) + type->size)); /* or the sender was compiled against another type */
     tr_msg *m = tri_msg_new(type, type->size);
     if (m)
         m->from = self->me;
@@ -253,7 +254,7 @@ tr_msg *tr_message_(tr_self *self, const tr_type *type, unsigned class)
     tri_check_self(self, "tr_send");
     tr_msg *m = tri_pool_take(self->pool, class);
     if (tri_unlikely(!m))
-        return message_slowly(self, type);
+        return message_slowly(self, type, class);
     tri_msg_init(m, type, (tri_tag)(self->pool->tag | class));
     m->from = self->me;
     return m;

@@ -216,17 +216,15 @@ static bool handle_all(tr_self *self, struct tri_slot *slot, struct tri_worker *
         m = slot->status == TRI_RESTARTING ? tri_lanes_pop_system(&slot->lanes) : tri_lanes_pop(&slot->lanes);
         if (!m)
             return true;
+        bool alive;
         do {
-            bool alive = handle(self, slot, m, self->watched);
+            alive = handle(self, slot, m, self->watched);
             --*left;
-            if (tri_unlikely(!alive)) {
-                if (!self->slot)
-                    return true;
-                break;
-            }
+            if (tri_unlikely(!alive && !self->slot))
+                return true;
             if (tri_unlikely(tri_worker_count_message(worker) || *left == 0))
                 return false;
-        } while ((m = tri_lanes_pop(&slot->lanes)));
+        } while (tri_likely(alive) && (m = tri_lanes_pop(&slot->lanes)));
     }
     return false;
 }
@@ -234,7 +232,8 @@ static bool handle_all(tr_self *self, struct tri_slot *slot, struct tri_worker *
 /* What is left of a turn: up to so many messages. */
 static TRI_NOINLINE void turn_slowly(tr_self *self, struct tri_slot *slot, struct tri_worker *worker, uint32_t left)
 {
-    tri_worker_count_message(worker);
+    if (tri_worker_count_message(worker) && left > 1)
+        left = 1;
     for (uint32_t before = left; self->slot; before = left) {
         bool done = handle_all(self, slot, worker, &left);
         if (done && self->slot && tri_unlikely(slot->flags & TRI_SLOT_SETTLE))
@@ -254,8 +253,8 @@ static TRI_NOINLINE void turn_slowly(tr_self *self, struct tri_slot *slot, struc
 /* Whether an actor that is not alive is so now: it has started. Else its turn is over. */
 static TRI_NOINLINE bool begin_slowly(tr_self *self, struct tri_slot *slot, struct tri_worker *worker)
 {
-    tri_worker_count_message(worker);
     if (slot->status == TRI_STARTING) {
+        tri_worker_count_message(worker);
         tri_start(self);
         if (!self->slot) /* it has ended, and the slot may be another's by now */
             return false;
@@ -269,8 +268,8 @@ static TRI_NOINLINE bool begin_slowly(tr_self *self, struct tri_slot *slot, stru
 /* The way of a message that comes alone, as most do, is here; all else is in turn_slowly. */
 TRI_INLINE void turn(tr_self *self, struct tri_slot *slot, struct tri_worker *worker, bool watched)
 {
+    uint32_t handled = 0, left;
     bool over = false;
-    uint32_t handled = 0;
     tr_msg *m;
 
     self->slot = slot;
@@ -289,7 +288,8 @@ TRI_INLINE void turn(tr_self *self, struct tri_slot *slot, struct tri_worker *wo
             return;
         }
     }
-    turn_slowly(self, slot, worker, over ? 0 : worker->turn_messages - handled);
+    left = worker->turn_messages - handled;
+    turn_slowly(self, slot, worker, over && left > 1 ? 1 : left);
 }
 
 void tri_turn(struct tri_worker *worker, struct tri_runnable *r)

@@ -232,7 +232,9 @@ static void read_more(tr_self *self, struct tri_tcp *me)
         if (me->flags & TRI_TCP_UNHANDLED && !me->settings->idle_ns) /* on_handled will follow */
             return;
     }
-    tri_op_submit(self, &me->end, &me->end.read, TRI_OP_RECEIVE, steps ? window - held : 0);
+    /* A buffer more than the window has room for: io_uring fills only as many as the limit has whole ones (Linux 6.18), and
+     * what comes in pieces of a window would be read in two. */
+    tri_op_submit(self, &me->end, &me->end.read, TRI_OP_RECEIVE, steps ? window - held + TRI_RECEIVE_ROOM : 0);
 }
 
 /* Whatever may come next on the reading side: what has arrived is delivered, then the end is told, and more is read. */
@@ -258,8 +260,8 @@ static int go_on(tr_self *self, struct tri_tcp *me)
     return TR_CONTINUE;
 }
 
-/* A stream that fills buffers, or may, is received in steps, each within the window; one that does not, by one operation
- * that goes on by itself. */
+/* A stream that fills buffers, or may, is received in steps, each within the window and a buffer; one that does not, by one
+ * operation that goes on by itself. */
 static void choose_steps(struct tri_tcp *me)
 {
     const tr_buf *received = me->end.read.received;

@@ -405,12 +405,13 @@ static int open_sockets(const tr_tcp_listen_options *options, tri_fd *fds)
     return (int)count;
 }
 
-/* The local address of every connection that this socket accepts; zeroed when it is any of the host's. */
+/* The local address of every connection that this socket accepts (but for those that a filter of the system's, TPROXY or
+ * sk_lookup, has led here); zeroed when it is any of the host's. */
 static tr_address local_of_all(tri_fd fd)
 {
-    static const uint8_t any[sizeof((tr_address *)0)->bytes];
+    static const tr_address any;
     tr_address local = tri_socket_local(fd);
-    return memcmp(local.bytes, any, sizeof any) ? local : (tr_address){ 0 };
+    return memcmp(local.bytes, any.bytes, sizeof any.bytes) ? local : any;
 }
 
 int tr_tcp_listen_(tr_self *self, tr_ref *listener, const tr_tcp_listen_options *options)

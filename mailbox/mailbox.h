@@ -52,7 +52,8 @@
 #include <stdbool.h>
 
 /* Low bits of the word: 2 for the state, 20 for the count; above them the message's address, shifted by 16 so that its
- * six zero bits (alignment 64) make room. Addresses have at most 48 bits. */
+ * six zero bits (alignment 64) make room. Addresses have at most 48 bits. CLOSED has no count, but looks as if it had one
+ * above every bound, so that who looks for room need not look for that. */
 enum {
     TRI_WORD_EMPTY = 0,
     TRI_WORD_POKE = 1,
@@ -117,7 +118,8 @@ static inline uint64_t tri_word_make(const tr_msg *m, uint32_t count, uint64_t s
 /* Delivers m, of which box becomes the owner unless the answer is CLOSED or FULL. Any thread. */
 enum tri_push tri_mailbox_push(struct tri_mailbox *box, tr_msg *m);
 
-/* The same for the usual case; FULL: it is not, tri_mailbox_push will say. */
+/* The same for the usual case, with one attempt. FULL: it is not usual (full or closed, or another sender was faster), and
+ * tri_mailbox_push will say. What is said of the fences of that holds for this as well. */
 TRI_INLINE enum tri_push tri_mailbox_try_push(struct tri_mailbox *box, tr_msg *m)
 {
     uint64_t word = ck_pr_load_64(&box->word);

@@ -42,6 +42,8 @@ enum tri_memory_kind {
 /* FNV-1a, 64 bits. Any thread. */
 uint64_t tri_hash(const char *text);
 
+_Static_assert(sizeof(tr_msg) + TR_BODY_MAX <= TRI_BLOCK_MAX, "a message fits into a block of the pool");
+
 static inline enum tri_memory_kind tri_msg_memory(const tr_msg *m)
 {
     return (enum tri_memory_kind)((m->flags_ & TRI_MSG_MEMORY) >> TRI_MSG_MEMORY_SHIFT);

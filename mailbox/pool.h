@@ -82,6 +82,8 @@ int64_t tri_pool_balance(void);
  * opened. On under AddressSanitizer, and with TROUPE_POOL=off in the environment. */
 void tri_pool_off(void);
 
+_Static_assert(TRI_LINE == 64, "tr_class_ knows");
+
 static inline unsigned tri_pool_class(size_t size)
 {
     return size > TRI_BLOCK_MAX ? TRI_CLASS_MEMORY : tr_class_(size);

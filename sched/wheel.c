@@ -134,8 +134,10 @@ static void move_down(struct tri_wheel *wheel, unsigned level, unsigned slot)
     const struct cork_dllist_item *ahead = list.head.prev;
     while (!cork_dllist_is_empty(&list)) {
         struct tri_timer *timer = timer_of(cork_dllist_start(&list));
-        if (ahead)
+        if (ahead) {
             ahead = ahead == &timer->link || ahead->prev == &timer->link ? NULL : ahead->prev;
+            __builtin_prefetch(ahead, 1);
+        }
         cork_dllist_remove(&timer->link);
         append(wheel, timer);
     }

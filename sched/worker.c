@@ -230,8 +230,12 @@ bool tri_worker_glance(struct tri_worker *worker)
 static void note_fire(struct tri_timer *timer, void *worker_)
 {
     struct tri_worker *worker = worker_;
-    worker->fired_then = worker->fired == worker->now ? worker->fired_then + 1 : 1;
-    worker->fired = worker->now;
+    if (worker->fired != worker->now) {
+        worker->fired_before = worker->fired;
+        worker->fired = worker->now;
+        worker->fired_then = 0;
+    }
+    worker->fired_then++;
     worker->sched->config.fire(timer, worker);
 }
 
@@ -241,14 +245,15 @@ static bool timers_due(struct tri_worker *worker)
     return tri_wheel_expire(&worker->wheel, worker->now, most, note_fire, worker);
 }
 
-/* When to wake up for timers. To wake up costs more than to fire a hundred: for one of them to the nanosecond; of some that
- * are close together, for those of a tick at a time; and where there are so many that eight or more fire each time, for
- * those of an eighth as many ticks, up to a millisecond's. */
+/* When to wake up for timers. To wake up costs more than to fire a hundred: for one of them to the nanosecond; for some that
+ * are close together once a tick; and once in TRI_TIMERS_APART ticks where they have come by eight or more a tick. */
 static int64_t next_timer(const struct tri_worker *worker)
 {
-    int64_t next = tri_wheel_next(&worker->wheel), ticks = worker->fired_then / 8;
-    ticks = ticks < 1 ? 1 : ticks > TRI_TIMERS_APART ? TRI_TIMERS_APART : ticks;
-    int64_t soonest = worker->fired + (ticks << TRI_WHEEL_TICK_BITS);
+    if (worker->attend_due) /* some that are due are left */
+        return TRI_NO_WAIT;
+    int64_t next = tri_wheel_next(&worker->wheel), tick = (int64_t)1 << TRI_WHEEL_TICK_BITS;
+    bool crowd = worker->fired_then * tick >= 8 * (worker->fired - worker->fired_before);
+    int64_t soonest = worker->fired + (crowd ? TRI_TIMERS_APART : 1) * tick;
     return next < soonest ? soonest : next;
 }
 

@@ -64,8 +64,8 @@ struct tri_worker {
     struct tri_runnable *next_pinned; /* the same as `next`, for a pinned one */
     int64_t now;            /* the clock when it was last read */
     int64_t turn_start;     /* about when the running turn began, never later */
-    int64_t fired;          /* when timers fired last, */
-    uint32_t fired_then;    /* and how many */
+    int64_t fired, fired_before; /* when timers fired last, and the time before that; */
+    uint32_t fired_then;    /* and how many the last time */
     int64_t attended;       /* when the port, the timers and the inbox were last looked at */
     uint32_t glance;        /* messages until the clock is read again */
     uint32_t glance_every;  /* and that many from then on: about 25 us worth of them */

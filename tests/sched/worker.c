@@ -434,6 +434,46 @@ Test(worker, a_sleeping_one_wakes_for_many_of_a_crowd_of_timers_at_a_time_and_ne
     cr_assert_eq(left_early, 0);
 }
 
+static struct tri_port_class watched_class;
+static void (*poll_of_port)(struct tri_port *port, int64_t deadline);
+static unsigned slept_over; /* times that it went to sleep although a timer was due */
+
+static void watch_poll(struct tri_port *port, int64_t deadline)
+{
+    int64_t now = real_now();
+    slept_over += deadline > now && tri_wheel_next(&tri_worker_here->wheel) <= now;
+    poll_of_port(port, deadline);
+}
+
+static void arm_crowd_of_one_moment(struct tri_worker *worker, struct player *player)
+{
+    int64_t moment = real_now() + TR_MS(10);
+    (void)player;
+    watched_class = *worker->port->class;
+    poll_of_port = watched_class.poll;
+    watched_class.poll = watch_poll;
+    worker->port->class = &watched_class;
+    for (unsigned i = 0; i < CROWD; i++) {
+        crowd[i].deadline = moment;
+        tri_wheel_arm(&worker->wheel, &crowd[i]);
+    }
+}
+
+/* They are fired a thousand at a time, so that actors run between; but if there are none, then without a pause. */
+Test(worker, timers_of_one_moment_all_fire_before_the_worker_sleeps_again)
+{
+    struct tri_sched_config config = cast_config(1);
+    config.fire = note_fire;
+    cr_assert_eq(tri_sched_start(&sched, &config), 0);
+    cast_player(&players[0], TRI_HOME_ANY, arm_crowd_of_one_moment);
+    schedule(&players[0]);
+    wait_until(ck_pr_load_uint(&fired) == CROWD);
+    wait_until(all_parked());
+    close_sched();
+    cr_assert_eq(slept_over, 0);
+    cr_assert_eq(left_early, 0);
+}
+
 static struct player busy;
 static unsigned int enough;
 

@@ -158,9 +158,16 @@ mutation(an_idle_mailbox_forgets_its_bound
 
 mutation(each_tick_of_a_crowd_of_timers_wakes
   FILE sched/worker.c
-  OLD [[ticks = worker->fired_then / 8;]]
-  NEW [[ticks = 0;]]
+  OLD [[(crowd ? TRI_TIMERS_APART : 1)]]
+  NEW [[(crowd ? 1 : 1)]]
   TEST sched/worker FILTER worker/a_sleeping_one_wakes_for_many* TRIES 3)
+
+mutation(a_worker_sleeps_with_timers_that_are_due
+  FILE sched/worker.c
+  OLD [[    if (worker->attend_due) /* some that are due are left */
+        return TRI_NO_WAIT;]]
+  NEW [[]]
+  TEST sched/worker FILTER worker/timers_of_one_moment* TRIES 3)
 
 mutation(who_spins_sleeps_over_what_has_just_come
   FILE sched/worker.c
@@ -402,11 +409,8 @@ mutation(a_kill_hits_the_next_actor
 mutation(a_turn_has_no_end
   FILE actors/turn.c
   OLD [[            --*left;
-            if (tri_unlikely(!alive)) {
-                if (!self->slot)
-                    return true;
-                break;
-            }
+            if (tri_unlikely(!alive && !self->slot))
+                return true;
             if (tri_unlikely(tri_worker_count_message(worker) || *left == 0))
                 return false;]]
   NEW [[            if (!alive && !self->slot)
