@@ -140,8 +140,11 @@ static int64_t item(int32_t cost, int32_t cell)
 
 /* ---- an explorer ------------------------------------------------------------------------------------------------- */
 
+/* The cube is the root's, and there as long as it can find anything out. It may be gone before an explorer that is not
+ * needed has started. */
 struct share {
     const struct cube *cube;
+    int32_t n;
     int number;
 };
 
@@ -169,7 +172,7 @@ static int explorer_start(tr_self *self, void *state, const void *arg)
     me->bound = FAR;
     me->out[0].other = (me->of.number + EXPLORERS - 1) % EXPLORERS;
     me->out[1].other = (me->of.number + 1) % EXPLORERS;
-    const int32_t n = me->of.cube->n;
+    const int32_t n = me->of.n;
     const size_t cells = (size_t)((n / SLICE / EXPLORERS + 1) * SLICE) * (size_t)n * (size_t)n;
     me->cost = malloc(cells * sizeof *me->cost);
     bench_check(me->cost != NULL, "astar: no memory");
@@ -348,7 +351,7 @@ static int astar_start(tr_self *self, void *state, const void *arg)
     me->start = tr_now(self);
     for (int i = 0; i < EXPLORERS; i++)
         me->cube.explorers[i] = bench_spawned(
-            tr_spawn(self, &explorer_actor, (&(struct share){ .cube = &me->cube, .number = i })));
+            tr_spawn(self, &explorer_actor, (&(struct share){ .cube = &me->cube, .n = me->cube.n, .number = i })));
     tr_ask(self, me->cube.explorers[0], TR_MINUTES(10), astar_reached, .steps = first);
     return TR_CONTINUE;
 }
