@@ -289,7 +289,9 @@ TRI_INLINE void turn(tr_self *self, struct tri_slot *slot, struct tri_worker *wo
         }
     }
     left = worker->turn_messages - handled;
-    turn_slowly(self, slot, worker, over && left > 1 ? 1 : left);
+    if (tri_unlikely(over)) /* what waits has another turn; but one that wants to settle looks once more */
+        left = left && slot->flags & TRI_SLOT_SETTLE ? 1 : 0;
+    turn_slowly(self, slot, worker, left);
 }
 
 void tri_turn(struct tri_worker *worker, struct tri_runnable *r)
