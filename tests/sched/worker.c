@@ -298,14 +298,11 @@ Test(worker, one_that_is_always_busy_still_takes_what_comes_from_outside)
 static void take_long(struct tri_worker *worker, struct player *player)
 {
     int64_t start = real_now();
-    unsigned messages = 0;
     (void)player;
-    while (!tri_worker_count_message(worker)) {
-        messages++;
+    do
         cr_assert_lt(real_now() - start, PATIENCE, "the turn is never over");
-    }
+    while (!tri_worker_count_message(worker));
     cr_assert_geq(real_now() - worker->turn_start, TRI_TURN_NS, "too early");
-    cr_assert_gt(messages, 0);
 }
 
 Test(worker, a_turn_has_its_time_and_then_is_over)
