@@ -59,7 +59,7 @@ int tr_stats_of(tr_ref actor, tr_actor_stats *stats)
     const tr_actor *spec = ck_pr_load_ptr(&slot->spec);
     *stats = (tr_actor_stats){
         .name = spec ? spec->name : "",
-        .waiting = ck_pr_load_32(&slot->box.backlog) + (word == TRI_WORD_IDLE ? 0 : tri_word_count(word)),
+        .waiting = ck_pr_load_32(&slot->box.backlog) + tri_word_count(word),
         .waiting_bulk = ck_pr_load_64(&slot->box.bulk),
         .handled = ck_pr_load_32(&slot->run.handled),
         .restarts = ck_pr_load_16(&slot->incarnation),

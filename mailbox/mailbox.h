@@ -127,7 +127,7 @@ TRI_INLINE enum tri_push tri_mailbox_try_push(struct tri_mailbox *box, tr_msg *m
     if (tri_unlikely(ck_pr_load_32(&box->backlog) + tri_word_count(word) >= ck_pr_load_32(&box->bound)))
         return TRI_PUSH_FULL;
     m->next_ = tri_word_message(word); /* none if it is idle */
-    uint64_t next = tri_word_make(m, 0, 0) | ((word & (TRI_WORD_COUNT | TRI_WORD_POKE)) + TRI_WORD_ONE);
+    uint64_t next = tri_word_make(m, tri_word_count(word) + 1, word & TRI_WORD_POKE);
     ck_pr_fence_release(); /* the message before the word; pairs with the CAS in tri_mailbox_drain */
     if (tri_unlikely(!ck_pr_cas_64(&box->word, word, next)))
         return TRI_PUSH_FULL;

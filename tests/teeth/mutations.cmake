@@ -42,8 +42,8 @@ mutation(push_after_a_try_is_a_load_and_a_store
 
 mutation(push_forgets_a_poke
   FILE mailbox/mailbox.h
-  OLD [[((word & (TRI_WORD_COUNT | TRI_WORD_POKE)) + TRI_WORD_ONE)]]
-  NEW [[((word & TRI_WORD_COUNT) + TRI_WORD_ONE)]]
+  OLD [[tri_word_make(m, tri_word_count(word) + 1, word & TRI_WORD_POKE)]]
+  NEW [[tri_word_make(m, tri_word_count(word) + 1, 0)]]
   TEST mailbox/mailbox FILTER mailbox/a_poke_stays*)
 
 mutation(push_after_a_try_forgets_a_poke
