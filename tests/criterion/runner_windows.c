@@ -107,14 +107,9 @@ static PROCESS_INFORMATION start_again(const char *options, HANDLE error)
     if (length == 0 || length == sizeof program / sizeof program[0])
         give_up("GetModuleFileName");
     swprintf(command, sizeof command / sizeof command[0], L"test %hs", options);
-    /* On a machine that is busy Wine now and then gives up on a process before it has begun. */
-    for (int tries = 5; tries; tries--) {
-        if (CreateProcessW(program, command, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, &startup, &process))
-            return process;
-        if (!is_wine() || GetLastError() != ERROR_INTERNAL_ERROR)
-            break;
-    }
-    give_up("CreateProcess");
+    if (!CreateProcessW(program, command, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, &startup, &process))
+        give_up("CreateProcess");
+    return process;
 }
 
 static HANDLE make_job(void)

@@ -18,5 +18,5 @@ set(CMAKE_EXE_LINKER_FLAGS_INIT "-static")
 # CTest starts every .exe through this.
 find_program(WINE_EXECUTABLE NAMES wine64 wine PATHS /usr/lib/wine)
 if(WINE_EXECUTABLE)
-  set(CMAKE_CROSSCOMPILING_EMULATOR ${WINE_EXECUTABLE})
+  set(CMAKE_CROSSCOMPILING_EMULATOR ${CMAKE_CURRENT_LIST_DIR}/wine.sh)
 endif()
