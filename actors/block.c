@@ -37,6 +37,7 @@ tr_call tr_block_(tr_self *self, int (*function)(void *arg), const tr_block_opti
     promise->drop = options->drop;
     promise->function = function;
     promise->job.run = run;
+    tri_outbox_flush(self);
     int error = tri_blocking_submit(&self->system->blocking, &promise->job);
     if (!error)
         return call;

@@ -129,6 +129,7 @@ tr_ref tri_spawn_finish(tr_self *self, struct tri_slot *slot)
     const tr_actor *spec = slot->spec;
     tr_ref ref = tri_slot_ref(slot);
     tri_count(&self->counters.spawned);
+    tri_outbox_flush(self);
     tri_mailbox_open(&slot->box, tri_ref_generation(ref), spec->mailbox ? spec->mailbox : TR_MAILBOX_DEFAULT,
         spec->mailbox_kib ? spec->mailbox_kib : TR_MAILBOX_KIB_DEFAULT, (enum tri_policy)spec->policy);
     tri_sched_schedule(&self->system->sched, self->worker, &slot->run);

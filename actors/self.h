@@ -8,6 +8,7 @@
 #define TRI_SELF_H
 
 #include "actors/cold.h"
+#include "actors/outbox.h"
 #include "actors/system.h"
 #include "mailbox/panic.h"
 
@@ -23,14 +24,21 @@ struct tr_self {
     const tr_type *type;     /* its type, for the watchdog, which reads it from another thread */
     tr_ref me;
     int64_t deadline;        /* of the request being handled; 0: none is, or it has none */
-    bool kept;               /* the message was taken, forwarded or answered for good: not the turn's to release */
+    union {
+        struct {
+            bool kept;       /* the message was taken, forwarded or answered for good: not the turn's to release */
+            bool holds;      /* messages wait in the outbox */
+        };
+        uint16_t after;      /* both: the turn has to see to something when the handler has returned */
+    };
     bool answered;           /* it is a request and has had its answer, */
     int refused;             /* or will have this one (negative) when its handler returns */
     uint16_t usual;          /* number of the system to whose actors messages go the usual way: this one, or none (that
-                              * is TRI_SYSTEMS_MAX) where there is a watcher, or no worker */
+                              * is TRI_SYSTEMS_MAX) where there is a watcher, or no worker, or messages are held */
     bool watched;            /* there is a watcher: every message is special (see turn.c) */
     bool ended;              /* the running actor has, its mailbox is being emptied; */
     int reason;              /* and why */
+    struct tri_outbox outbox;
     struct tri_cache slots, promises;
     struct tri_counters counters;
 };
@@ -55,6 +63,22 @@ static inline tr_self *tri_self_here(const struct tri_system *system)
 {
     struct tri_worker *worker = tri_worker_here;
     return worker && worker->sched == &system->sched ? worker->context : NULL;
+}
+
+/* Whether a message for outbox.to makes it look as if more were to come: the running handler has sent to one actor again. */
+static inline bool tri_outbox_in_a_row(tr_self *self)
+{
+    uint64_t handling = self->counters.delivered + 1;
+    bool in_a_row = self->outbox.handling == handling && self->current; /* which start and stop have not */
+    self->outbox.handling = handling;
+    return in_a_row;
+}
+
+/* Pushes what is held in the outbox. self may be NULL. */
+static inline void tri_outbox_flush(tr_self *self)
+{
+    if (tri_unlikely(self && self->holds))
+        tri_outbox_push(self);
 }
 
 /* ---- sending, in send.c ------------------------------------------------------------------------------------------ */

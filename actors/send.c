@@ -180,6 +180,7 @@ static TRI_NOINLINE int deliver_here(tr_self *self, struct tri_slot *slot, tr_re
 /* Everything that is not usual about a message or its way. */
 static TRI_COLD int deliver_slowly(tr_self *self, struct tri_slot *slot, tr_ref to, tr_msg *m)
 {
+    tri_outbox_flush(self);
     if (slot && (!self || ck_pr_load_16(&slot->run.system) != self->system->number))
         return deliver_from_outside(self, slot, to, m);
     if (!(m->flags_ & TRI_MSG_RUNTIME))
@@ -190,19 +191,49 @@ static TRI_COLD int deliver_slowly(tr_self *self, struct tri_slot *slot, tr_ref 
     return TR_EDOWN;
 }
 
-/* The usual way. */
-TRI_INLINE int deliver(tr_self *self, tr_ref to, tr_msg *m)
-{
-    struct tri_slot *slot = tri_slot_find(to);
+/* ---- the usual way ----------------------------------------------------------------------------------------------- */
 
-    m->generation_ = tri_ref_generation(to);
-    if (tri_unlikely(!slot || ck_pr_load_16(&slot->run.system) != self->usual || m->type->bulk))
-        return deliver_slowly(self, slot, to, m);
+TRI_INLINE bool usual(const tr_self *self, const struct tri_slot *slot, const tr_msg *m)
+{
+    return slot && ck_pr_load_16(&slot->run.system) == self->usual && !m->type->bulk;
+}
+
+TRI_INLINE int push(tr_self *self, struct tri_slot *slot, tr_ref to, tr_msg *m)
+{
     tri_count(&self->counters.sent);
     enum tri_push pushed = tri_mailbox_try_push(&slot->box, m);
     if (pushed == TRI_PUSHED_IDLE)
         tri_worker_schedule(self->worker, &slot->run);
     return tri_likely(pushed != TRI_PUSH_FULL) ? 0 : deliver_here(self, slot, to, m);
+}
+
+/* One more message in a row for an actor, which cannot be added to what is held. */
+static TRI_NOINLINE int deliver_again(tr_self *self, tr_ref to, tr_msg *m)
+{
+    bool waits = self->holds && self->outbox.room; /* for what is held, and for this one */
+    tri_outbox_flush(self);
+    struct tri_slot *slot = tri_slot_find(to);
+    m->generation_ = tri_ref_generation(to);
+    if (!usual(self, slot, m))
+        return deliver_slowly(self, slot, to, m);
+    self->outbox.to = to; /* dead letters of what was held went to others */
+    return !waits && tri_outbox_begin(self, slot, m) ? 0 : push(self, slot, to, m);
+}
+
+TRI_INLINE int deliver(tr_self *self, tr_ref to, tr_msg *m)
+{
+    if (tri_unlikely(tr_ref_eq(to, self->outbox.to))) {
+        if (tri_outbox_add(&self->outbox, m))
+            return 0;
+        if (tri_outbox_in_a_row(self))
+            return deliver_again(self, to, m);
+    }
+    struct tri_slot *slot = tri_slot_find(to);
+    m->generation_ = tri_ref_generation(to);
+    if (tri_unlikely(!usual(self, slot, m)))
+        return deliver_slowly(self, slot, to, m);
+    self->outbox.to = to;
+    return push(self, slot, to, m);
 }
 
 int tri_deliver(tr_self *self, tr_ref to, tr_msg *m)
@@ -215,6 +246,7 @@ int tri_deliver(tr_self *self, tr_ref to, tr_msg *m)
 
 void tri_poke(tr_self *self, struct tri_slot *slot)
 {
+    tri_outbox_flush(self);
     if (self && ck_pr_load_16(&slot->run.system) == self->system->number) {
         if (tri_mailbox_poke(&slot->box) == TRI_PUSHED_IDLE)
             tri_sched_schedule(&self->system->sched, self->worker, &slot->run);
@@ -276,7 +308,8 @@ int tr_send_message_(tr_self *self, tr_ref to, tr_msg *m)
 int tr_send_urgent_(tr_self *self, tr_ref to, tr_msg *m)
 {
     m->flags_ |= TRI_MSG_URGENT;
-    return tri_deliver(self, to, m);
+    m->generation_ = tri_ref_generation(to);
+    return deliver_slowly(self, tri_slot_find(to), to, m); /* and so it is never held */
 }
 
 int tr_send_message(tr_self *self, tr_ref to, tr_msg *m)
@@ -327,6 +360,7 @@ static tr_msg *post_message(struct tri_system *system, const tr_type *type, cons
 
 int tr_post_(tr_ref to, const tr_type *type, const void *body, size_t size)
 {
+    tri_outbox_flush(tri_worker_here ? tri_worker_here->context : NULL);
     struct tri_slot *slot = tri_slot_find(to);
     unsigned number = slot ? ck_pr_load_16(&slot->run.system) : TRI_SYSTEMS_MAX;
     struct tri_system *system = tri_system_enter(number);

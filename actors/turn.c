@@ -30,16 +30,17 @@ TRI_INLINE int call(tr_self *self, struct tri_slot *slot, const tr_msg *m, tr_ro
 {
     self->current = m;
     ck_pr_store_ptr(&self->type, m->type);
-    self->kept = false;
+    self->after = 0;
     int answer = router(self, slot->state, m);
     self->current = NULL;
     tri_count(&self->counters.delivered);
     return answer;
 }
 
-/* What becomes of a message when its handler has returned. */
-static void finish(tr_self *self, tr_msg *m, int answer)
+/* A handler has returned: what becomes of its message, and of those that it has sent. */
+TRI_INLINE void finish(tr_self *self, tr_msg *m, int answer)
 {
+    tri_outbox_flush(self);
     if (self->kept)
         return;
     if (tri_likely(!(m->flags_ & TRI_MSG_REQUEST)) || (self->answered && !self->refused))
@@ -50,6 +51,11 @@ static void finish(tr_self *self, tr_msg *m, int answer)
             : answer < 0          ? TR_ECRASHED
             : answer == TR_STOP ? TR_EDOWN
                                   : TR_EUNANSWERED);
+}
+
+static TRI_NOINLINE void finish_slowly(tr_self *self, tr_msg *m, int answer)
+{
+    finish(self, m, answer);
 }
 
 static void overflowed(tr_self *self, tr_msg *m)
@@ -145,10 +151,12 @@ TRI_INLINE bool handle(tr_self *self, struct tri_slot *slot, tr_msg *m, bool wat
         return self->slot && slot->status == TRI_ALIVE;
     }
     int answer = call(self, slot, m, slot->spec->receive);
-    if (tri_likely(!self->kept)) {
+    if (tri_likely(!self->after)) {
         if (m->type->drop)
             m->type->drop(tri_msg_body(m));
         tri_pool_put(self->pool, m, m->block_);
+    } else {
+        finish_slowly(self, m, answer);
     }
     if (tri_likely(answer == TR_CONTINUE))
         return true;
@@ -205,26 +213,38 @@ static void drain(tr_self *self, struct tri_slot *slot)
         crowded(self, slot);
 }
 
+/* Handles what waits in the lanes, but no more than `most`, and no more once the actor is not alive: how many it was. */
+TRI_INLINE uint32_t handle_some(tr_self *self, struct tri_slot *slot, uint32_t most)
+{
+    struct tri_lanes *lanes = &slot->lanes;
+    tr_msg *m = slot->status == TRI_RESTARTING ? tri_lanes_pop_system(lanes) : tri_lanes_pop(lanes);
+    if (!m)
+        return 0;
+    const bool normal = !lanes->system && !lanes->urgent, watched = self->watched; /* only a drain adds to lanes */
+    uint32_t handled = 1;
+    while (tri_likely(handle(self, slot, m, watched)) && handled < most &&
+        (m = tri_likely(normal) ? tri_lanes_pop_normal(lanes) : tri_lanes_pop(lanes)))
+        handled++;
+    return handled;
+}
+
 /* Handles up to *left messages: true when none are left, false when the turn is over. self->slot becomes NULL when the
  * actor ends. */
 static bool handle_all(tr_self *self, struct tri_slot *slot, struct tri_worker *worker, uint32_t *left)
 {
-    for (tr_msg *m; *left > 0;) {
+    while (*left > 0) {
         drain(self, slot);
-        if (tri_unlikely(!self->slot))
+        if (tri_unlikely(!self->slot) || slot->lanes.count == 0)
             return true;
-        m = slot->status == TRI_RESTARTING ? tri_lanes_pop_system(&slot->lanes) : tri_lanes_pop(&slot->lanes);
-        if (!m)
-            return true;
-        bool alive;
         do {
-            alive = handle(self, slot, m, self->watched);
-            --*left;
-            if (tri_unlikely(!alive && !self->slot))
+            uint32_t handled = handle_some(self, slot, *left < worker->glance ? *left : worker->glance);
+            bool over = tri_worker_count_messages(worker, handled);
+            if (!handled || tri_unlikely(!self->slot))
                 return true;
-            if (tri_unlikely(tri_worker_count_message(worker) || *left == 0))
+            *left -= handled;
+            if (tri_unlikely(over))
                 return false;
-        } while (tri_likely(alive) && (m = tri_lanes_pop(&slot->lanes)));
+        } while (*left > 0 && slot->lanes.count > 0 && slot->status == TRI_ALIVE);
     }
     return false;
 }

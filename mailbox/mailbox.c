@@ -36,7 +36,8 @@ static bool full(const struct tri_mailbox *box, uint64_t word, tr_msg *m)
     return waiting >= 2 * ck_pr_load_32(&box->bound); /* the owner has not come round to drop any */
 }
 
-enum tri_push tri_mailbox_push(struct tri_mailbox *box, tr_msg *m)
+/* Delivers `more` messages, newest … oldest; `bounded`: but not into a full mailbox. */
+TRI_INLINE enum tri_push push(struct tri_mailbox *box, tr_msg *newest, tr_msg *oldest, uint32_t more, bool bounded)
 {
     uint64_t word = ck_pr_load_64(&box->word), next;
     do {
@@ -44,17 +45,27 @@ enum tri_push tri_mailbox_push(struct tri_mailbox *box, tr_msg *m)
             ck_pr_fence_acquire(); /* what was done before the end; pairs with tri_mailbox_close */
             return TRI_PUSH_CLOSED;
         }
-        if (full(box, word, m))
+        if (bounded && full(box, word, newest))
             return TRI_PUSH_FULL;
-        uint32_t count = tri_word_count(word);
-        m->next_ = tri_word_message(word);
-        next = tri_word_make(m, count + (count < TRI_WORD_COUNT_MAX), word & TRI_WORD_POKE);
-        ck_pr_fence_release(); /* the message before the word; pairs with the CAS in tri_mailbox_drain */
+        uint32_t count = tri_word_count(word) + more;
+        oldest->next_ = tri_word_message(word);
+        next = tri_word_make(newest, count < TRI_WORD_COUNT_MAX ? count : TRI_WORD_COUNT_MAX, word & TRI_WORD_POKE);
+        ck_pr_fence_release(); /* the messages before the word; pairs with the CAS in tri_mailbox_drain */
     } while (!ck_pr_cas_64_value(&box->word, word, next, &word));
     if (word != TRI_WORD_IDLE)
         return TRI_PUSHED;
     ck_pr_fence_acquire(); /* the state the last runner left; pairs with the CAS in tri_mailbox_idle */
     return TRI_PUSHED_IDLE;
+}
+
+enum tri_push tri_mailbox_push(struct tri_mailbox *box, tr_msg *m)
+{
+    return push(box, m, m, 1, true);
+}
+
+enum tri_push tri_mailbox_push_chain(struct tri_mailbox *box, tr_msg *newest, tr_msg *oldest, uint32_t count)
+{
+    return push(box, newest, oldest, count, false);
 }
 
 /* Appends the list first … last to a lane. */

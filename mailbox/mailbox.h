@@ -39,7 +39,8 @@
  * The bound. Messages wait in two places: in the chain and, drained, in the lanes of the owner. The owner publishes how
  * many are in the lanes, chain included, before it takes the chain, and takes no more than it has published; so a sender
  * that reads backlog + count never sees too few but for the senders that run beside it: n workers may overshoot the bound
- * by n. It may see up to one turn's worth too many. Promised messages are exempt.
+ * by n, or by what each holds back (actors/outbox.h). It may see up to one turn's worth too many. Promised messages are
+ * exempt.
  *
  * (tests/model/mailbox.pml checks all this but for the memory order.)
  */
@@ -117,6 +118,10 @@ static inline uint64_t tri_word_make(const tr_msg *m, uint32_t count, uint64_t s
 
 /* Delivers m, of which box becomes the owner unless the answer is CLOSED or FULL. Any thread. */
 enum tri_push tri_mailbox_push(struct tri_mailbox *box, tr_msg *m);
+
+/* Delivers `count` messages, of which each links to the one before it, whatever the bound: the caller has looked at that.
+ * FULL is no answer. Any thread. */
+enum tri_push tri_mailbox_push_chain(struct tri_mailbox *box, tr_msg *newest, tr_msg *oldest, uint32_t count);
 
 /* The same for the usual case, with one attempt. FULL: it is not usual (full or closed, or another sender was faster), and
  * tri_mailbox_push will say. What is said of the fences of that holds for this as well. */
@@ -226,16 +231,22 @@ static inline tr_msg *tri_lane_pop(tr_msg **lane)
     return first;
 }
 
+/* The next normal message; NULL when there is none. The owner. */
+static inline tr_msg *tri_lanes_pop_normal(struct tri_lanes *lanes)
+{
+    if (!lanes->normal)
+        return NULL;
+    lanes->count--;
+    return tri_lane_pop(&lanes->normal);
+}
+
 /* The next message: the system's before urgent before normal ones; NULL when the lanes are empty. The owner. */
 static inline tr_msg *tri_lanes_pop(struct tri_lanes *lanes)
 {
-    tr_msg **lane = &lanes->normal;
-    if (tri_unlikely((uintptr_t)lanes->system | (uintptr_t)lanes->urgent))
-        lane = lanes->system ? &lanes->system : &lanes->urgent;
-    if (!*lane)
-        return NULL;
+    if (tri_likely(!((uintptr_t)lanes->system | (uintptr_t)lanes->urgent)))
+        return tri_lanes_pop_normal(lanes);
     lanes->count--;
-    return tri_lane_pop(lane);
+    return tri_lane_pop(lanes->system ? &lanes->system : &lanes->urgent);
 }
 
 /* The next message of the system's, for an actor that may not handle others now; NULL when there is none. The owner. */

@@ -117,11 +117,17 @@ void tri_worker_requeue(struct tri_worker *worker, struct tri_runnable *r);
 
 bool tri_worker_glance(struct tri_worker *worker);
 
-/* Called for each message handled, and at least once in a turn. Reads the clock every now and then: true when the turn has
- * lasted its 200 us and shall end. */
+/* Called after messages were handled, no more than worker->glance of them, and at least once in a turn. Reads the clock
+ * every now and then: true when the turn has lasted its 200 us and shall end. */
+static inline bool tri_worker_count_messages(struct tri_worker *worker, uint32_t messages)
+{
+    worker->glance -= messages;
+    return tri_unlikely(worker->glance == 0) && tri_worker_glance(worker);
+}
+
 static inline bool tri_worker_count_message(struct tri_worker *worker)
 {
-    return tri_unlikely(--worker->glance == 0) && tri_worker_glance(worker);
+    return tri_worker_count_messages(worker, 1);
 }
 
 /* Takes what is in `next`. The owner; or a thief when the worker is stuck. */

@@ -194,6 +194,56 @@ Test(turn, two_that_play_with_each_other_do_not_starve_the_others)
     close_system();
 }
 
+/* One that has much to do, and one that comes after it. */
+static unsigned done_by_the_first;
+
+static int first_receive(tr_self *self, void *state, const tr_msg *m)
+{
+    (void)self;
+    (void)state;
+    (void)m;
+    ck_pr_inc_uint(&done_by_the_first);
+    return TR_CONTINUE;
+}
+
+static int second_receive(tr_self *self, void *state, const tr_msg *m)
+{
+    (void)state;
+    tr_send(self, tr_body(ball, m)->master, ball, .left = ck_pr_load_uint(&done_by_the_first));
+    return TR_CONTINUE;
+}
+
+static const tr_actor first_actor = { TR_SPEC, .name = "first", .receive = first_receive };
+static const tr_actor second_actor = { TR_SPEC, .name = "second", .receive = second_receive };
+
+/* What was made runnable last runs first. */
+static int set_to_work(tr_self *self, void *arg)
+{
+    tr_ref *actors = arg;
+    tr_send(self, actors[1], ball, .master = tr_probe_ref(probe));
+    for (int i = 0; i < 10 * TURN; i++)
+        tr_send(self, actors[0], again);
+    return TR_CONTINUE;
+}
+
+Test(turn, a_turn_ends_after_some_messages_though_more_wait)
+{
+    open_system(1);
+    tr_ref puppet = make_puppet(0), actors[2] = { probe_spawn(&first_actor, NULL), probe_spawn(&second_actor, NULL) };
+    unsigned most = 0;
+    for (int i = 0; i < 20; i++) { /* now and then the second is the first */
+        unsigned before = ck_pr_load_uint(&done_by_the_first);
+        perform(puppet, set_to_work, actors);
+        unsigned meanwhile = tr_body(ball, expect(ball))->left - before;
+        cr_assert(meanwhile <= TURN, "%u", meanwhile);
+        most = meanwhile > most ? meanwhile : most;
+        while (ck_pr_load_uint(&done_by_the_first) != before + 10 * TURN)
+            sched_yield();
+    }
+    cr_assert(most > 0);
+    close_system();
+}
+
 static int set_timers(tr_self *self, void *arg)
 {
     (void)arg;

@@ -5,12 +5,12 @@
  * than the counter for long, and it has to be told. It sends in batches, and the last message of a batch is a request:
  * messages of one sender arrive in order, so its answer says that the whole batch has been counted. Two batches are
  * under way at a time, so that the next one is there when the counter has done with the first. This bounds what waits
- * to 8 * 2 * 128 messages, an eighth of the default bound; it lets the others run between two batches; and because a
+ * to 8 * 2 * 256 messages, a quarter of the default bound; it lets the others run between two batches; and because a
  * request has a deadline and fails at once when the counter is down, a producer cannot wait for ever.
  */
 #include "tests/bench/bench.h"
 
-enum { PRODUCERS = 8, BATCH = 128, UNDER_WAY = 2 };
+enum { PRODUCERS = 8, BATCH = 256, UNDER_WAY = 2 };
 
 TR_MESSAGE(add, int64_t amount;);
 TR_SIGNAL(added);

@@ -5,15 +5,17 @@
  * block that was handled is free again, so that the same address comes back while a sender is between its load and its
  * CAS. The run queue is one bit, and two runners wait for it.
  *
- *   SENDERS  threads with EACH messages to send, one after the other
+ *   SENDERS  actors with EACH messages to send, one after the other
+ *   MOVES    workers that run each of them by turns, a handler at a time
+ *   HOLD     messages that a handler may hold, to push them together (actors/send.c, the outbox); 1: it holds none
  *   POKERS   threads that set a signal and poke
  *   BATCH    messages in a turn
  *   BOUND    of the mailbox, with the policy "drop new"; 0: none
  *   CLOSES   the actor closes its mailbox after its first message
  *
  * Checked: the actor is scheduled once at a time and run by one runner; the messages of a sender are handled in order, and
- * each is handled, refused or dropped, once; no more wait than the bound and one for each sender; and when nothing moves
- * any more nothing waits, and every signal has been seen. CMakeLists.txt has the scenarios, and the mistakes (the #ifdefs
+ * each is handled, refused or dropped, once; no more wait than the bound and one for each sender (or HOLD, where they
+ * hold); and when nothing moves any more nothing waits, and every signal has been seen. CMakeLists.txt has the scenarios, and the mistakes (the #ifdefs
  * in capital letters below) that must be found in them.
  */
 
@@ -22,6 +24,12 @@
 #endif
 #ifndef EACH
 #define EACH 1
+#endif
+#ifndef MOVES
+#define MOVES 1
+#endif
+#ifndef HOLD
+#define HOLD 1
 #endif
 #ifndef POKERS
 #define POKERS 0
@@ -59,6 +67,8 @@ bit closed;
 byte waiting; /* pushed, not handled */
 byte fates;
 byte expected[SENDERS];
+byte sent[SENDERS];
+bit in_turn[SENDERS];
 byte signals, seen;
 byte tmp; /* in d_step only */
 
@@ -87,55 +97,112 @@ inline schedule()
 #define KEPT(w) POKED(w)
 #endif
 
-inline push(m)
+/* Pushes `count` messages that are linked from newest to oldest. What was held has been let in already. */
+inline push(newest, oldest, count)
 {
     old = word;
     do
     :: old == CLOSED -> break
     :: else ->
         if
-        :: BOUND > 0 && old != IDLE -> too_many = (backlog + COUNT(old) >= BOUND)
+        :: BOUND > 0 && old != IDLE && !let_in -> too_many = (backlog + COUNT(old) >= BOUND)
         :: else -> too_many = 0
         fi;
         if
         :: too_many -> break
-        :: old == IDLE -> block[m].next = 0; new = MAKE(m, 1, 0)
-        :: else -> block[m].next = NEWEST(old); new = MAKE(m, COUNT(old) + 1, KEPT(old))
+        :: old == IDLE -> block[oldest].next = 0; new = MAKE(newest, count, 0)
+        :: else -> block[oldest].next = NEWEST(old); new = MAKE(newest, COUNT(old) + count, KEPT(old))
         fi;
         atomic {
             if
-            :: EXCHANGED -> word = new; waiting++; assert(BOUND == 0 || waiting < BOUND + SENDERS); pushed = 1; break
+            :: EXCHANGED ->
+                word = new;
+                waiting = waiting + count;
+                assert(BOUND == 0 || waiting < BOUND + SENDERS * HOLD);
+                pushed = 1;
+                break
             :: else -> old = word
             fi
         }
-    od
+    od;
+    if
+    :: pushed && MUST_SCHEDULE(old) -> schedule()
+    :: pushed && !MUST_SCHEDULE(old) -> skip
+    :: else -> /* refused */
+        d_step {
+#ifndef WALKS_PAST_ITS_CHAIN
+            block[oldest].next = 0; /* it may have been linked to what came before */
+#endif
+            do
+            :: newest -> fates++; m = block[newest].next; block[newest].used = 0; block[newest].next = 0; newest = m
+            :: else -> break
+            od
+        }
+    fi;
+    d_step { pushed = 0; too_many = 0; newest = 0; oldest = 0; m = 0; old = 0; new = 0 } /* fewer states */
 }
 
+inline take_block()
+{
+    if
+    :: !block[1].used -> m = 1
+    :: !block[2].used -> m = 2
+    :: !block[3].used -> m = 3
+    fi;
+    block[m].used = 1;
+    block[m].sender = me;
+    block[m].number = sent[me];
+    sent[me]++
+}
+
+/* There may be no block left; then there will be one. */
+#define CAN_SEND (sent[me] < EACH && !(block[1].used && block[2].used && block[3].used))
+
+#ifdef PUSHES_PAST_WHAT_IS_HELD
+#define IN_ORDER true
+#else
+#define IN_ORDER (held == 0)
+#endif
+
+#if HOLD > 1
+#define MAY_HOLD (held < HOLD && (held || BOUND == 0 || backlog + COUNT(word) + HOLD <= BOUND))
+#else
+#define MAY_HOLD false
+#endif
+
+inline flush()
+{
+    if
+    :: held -> let_in = 1; push(newest, oldest, held); d_step { held = 0; let_in = 0 }
+    :: else -> skip
+    fi
+}
+
+/* A worker, and on it now and then a sender: each of its handlers sends a message, or some. */
 proctype Sender(byte me)
 {
-    byte number, m, old, new;
-    bit too_many, pushed;
+    byte m, alone, newest, oldest, held, old, new;
+    bit too_many, pushed, let_in;
     do
-    :: number == EACH -> break
-    :: else ->
-        d_step { /* there are enough, or there will be */
-            if
-            :: !block[1].used -> m = 1
-            :: !block[2].used -> m = 2
-            :: !block[3].used -> m = 3
-            fi;
-            block[m].used = 1;
-            block[m].sender = me;
-            block[m].number = number;
-            number++
-        };
-        push(m);
-        if
-        :: pushed && MUST_SCHEDULE(old) -> schedule()
-        :: pushed && !MUST_SCHEDULE(old) -> skip
-        :: else -> d_step { fates++; block[m].used = 0; block[m].next = 0 } /* refused */
-        fi;
-        d_step { pushed = 0; too_many = 0; m = 0; old = 0; new = 0 } /* fewer states */
+    :: sent[me] == EACH -> break
+    :: atomic { !in_turn[me] && CAN_SEND -> in_turn[me] = 1; take_block(); alone = m; m = 0 };
+        push(alone, alone, 1);
+        do
+        :: atomic {
+            CAN_SEND && MAY_HOLD -> take_block();
+            block[m].next = newest; newest = m; oldest = (held -> oldest : m); held++; m = 0
+        }
+        :: atomic { CAN_SEND && HOLD > 1 && IN_ORDER -> take_block(); alone = m; m = 0 }; push(alone, alone, 1)
+        :: HOLD > 1 && !IN_ORDER -> flush()
+        :: true -> break
+        od;
+#ifdef PUSHES_AFTER_THE_HANDLER
+        in_turn[me] = 0;
+        flush()
+#else
+        flush();
+        in_turn[me] = 0
+#endif
     od
 }
 
@@ -303,7 +370,7 @@ proctype Runner()
 init {
     byte k;
     atomic {
-        do :: k < SENDERS -> run Sender(k); k++ :: else -> break od;
+        do :: k < SENDERS * MOVES -> run Sender(k % SENDERS); k++ :: else -> break od;
         k = 0;
         do :: k < POKERS -> run Poker(); k++ :: else -> break od;
         run Runner();

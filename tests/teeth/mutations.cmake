@@ -34,7 +34,7 @@ mutation(push_is_a_load_and_a_store
 
 mutation(push_after_a_try_is_a_load_and_a_store
   FILE mailbox/mailbox.c
-  OLD [[        ck_pr_fence_release(); /* the message before the word; pairs with the CAS in tri_mailbox_drain */
+  OLD [[        ck_pr_fence_release(); /* the messages before the word; pairs with the CAS in tri_mailbox_drain */
     } while (!ck_pr_cas_64_value(&box->word, word, next, &word));]]
   NEW [[        ck_pr_store_64(&box->word, next);
     } while (false);]]
@@ -408,14 +408,99 @@ mutation(a_kill_hits_the_next_actor
 
 mutation(a_turn_has_no_end
   FILE actors/turn.c
-  OLD [[            --*left;
-            if (tri_unlikely(!alive && !self->slot))
-                return true;
-            if (tri_unlikely(tri_worker_count_message(worker) || *left == 0))
+  OLD [[            *left -= handled;
+            if (tri_unlikely(over))
                 return false;]]
-  NEW [[            if (!alive && !self->slot)
-                return true;]]
+  NEW [[]]
   TEST actors/turn FILTER turn/actors_that_keep*)
+
+mutation(a_run_of_messages_goes_on_past_the_turn
+  FILE actors/turn.c
+  OLD [[watched)) && handled < most &&]]
+  NEW [[watched)) &&]]
+  TEST actors/turn FILTER turn/a_turn_ends*)
+
+mutation(what_is_held_outlives_the_handler
+  FILE actors/turn.c
+  OLD [[    tri_outbox_flush(self);]]
+  NEW [[]]
+  TEST actors/outbox FILTER outbox/the_third_message*)
+
+mutation(a_send_overtakes_what_is_held
+  FILE actors/send.c
+  OLD [[static TRI_COLD int deliver_slowly(tr_self *self, struct tri_slot *slot, tr_ref to, tr_msg *m)
+{
+    tri_outbox_flush(self);]]
+  NEW [[static TRI_COLD int deliver_slowly(tr_self *self, struct tri_slot *slot, tr_ref to, tr_msg *m)
+{]]
+  TEST actors/outbox FILTER outbox/what_is_held_is_pushed*)
+
+mutation(a_signal_overtakes_what_is_held
+  FILE actors/send.c
+  OLD [[void tri_poke(tr_self *self, struct tri_slot *slot)
+{
+    tri_outbox_flush(self);]]
+  NEW [[void tri_poke(tr_self *self, struct tri_slot *slot)
+{]]
+  TEST actors/outbox FILTER outbox/what_is_held_is_pushed*)
+
+mutation(a_spawn_overtakes_what_is_held
+  FILE actors/life.c
+  OLD [[    tri_outbox_flush(self);]]
+  NEW [[]]
+  TEST actors/outbox FILTER outbox/what_is_held_is_pushed*)
+
+mutation(a_job_overtakes_what_is_held
+  FILE actors/block.c
+  OLD [[    tri_outbox_flush(self);]]
+  NEW [[]]
+  TEST actors/outbox FILTER outbox/what_is_held_is_pushed*)
+
+mutation(an_idle_receiver_waits_for_the_handler
+  FILE actors/outbox.h
+  OLD [[ck_pr_load_64(&box->slot->box.word) & TRI_WORD_IDLE || m->type->bulk]]
+  NEW [[m->type->bulk]]
+  TEST actors/outbox FILTER outbox/a_receiver_that_is_found_idle*)
+
+mutation(a_receiver_that_was_idle_is_always_one_behind
+  FILE actors/send.c
+  OLD [[    return !waits && tri_outbox_begin]]
+  NEW [[    return tri_outbox_begin]]
+  TEST actors/outbox FILTER outbox/a_receiver_that_is_found_idle*)
+
+mutation(every_handler_that_sends_to_the_same_holds
+  FILE actors/send.c
+  OLD [[        if (tri_outbox_in_a_row(self))
+            return]]
+  NEW [[            return]]
+  TEST actors/outbox FILTER outbox/*)
+
+mutation(a_mailbox_is_filled_with_what_is_held
+  FILE actors/outbox.c
+  OLD [[tri_word_count(word) + TRI_OUTBOX_MAX <= ck_pr_load_32(&slot->box.bound) / 2;]]
+  NEW [[tri_word_count(word) <= ck_pr_load_32(&slot->box.bound);]]
+  TEST actors/outbox FILTER outbox/nothing_is_held*)
+
+mutation(what_is_held_for_the_dead_is_lost
+  FILE actors/outbox.c
+  OLD [[        tri_dead(self, NULL, to, m, TR_EDOWN);]]
+  NEW [[        tri_msg_free(m);]]
+  TEST actors/outbox FILTER outbox/what_was_held*)
+
+mutation(what_was_before_a_chain_dies_with_it
+  FILE actors/outbox.c
+  OLD [[    box->oldest->next_ = NULL; /* the push]]
+  NEW [[    /* the push]]
+  TEST actors/outbox FILTER outbox/between_threads_what* TRIES 40)
+
+mutation(a_chain_is_pushed_by_a_load_and_a_store
+  FILE mailbox/mailbox.c
+  OLD [[    } while (!ck_pr_cas_64_value(&box->word, word, next, &word));
+    if (word != TRI_WORD_IDLE)]]
+  NEW [[        ck_pr_store_64(&box->word, next);
+    } while (false);
+    if (word != TRI_WORD_IDLE)]]
+  TEST actors/outbox FILTER outbox/between_threads* TRIES 5)
 
 mutation(idle_is_not_looked_at_twice
   FILE actors/turn.c

@@ -21,6 +21,10 @@
  * Order: between one sender and one receiver messages of a lane arrive in the order they were sent. There are three
  * lanes: the system's own (exit requests), urgent ones (tr_send_urgent), and all the rest.
  *
+ * Delay: a message is in the receiver's mailbox when the send returns. But if that is busy, several that a handler sends to
+ * it in a row may get there together, at the latest when the handler returns, sends to another, sends urgently, posts or
+ * spawns. So a handler must not wait, by other means than messages, for what comes of a message that it has sent.
+ *
  * Fate: every message is delivered, or becomes a dead letter with a reason (see <troupe/dead_letter.h>), or expires
  * (a request whose deadline has passed, an answer nobody waits for any more). The counters of <troupe/stats.h> balance.
  */
@@ -119,8 +123,9 @@ static inline const void *tr_body_(const tr_msg *m, const tr_type *type)
  * zero. It never blocks. In a handler.
  *
  * Answers 0; TR_EDOWN when the receiver is down; TR_EFULL when its mailbox is full (the bound is checked without a lock:
- * senders on n workers may overshoot it by n messages); TR_ENOMEM. On failure the message has become a dead letter and
- * what its body owned is released, so the result may be ignored where a loss does not matter. */
+ * senders on n workers may overshoot it by n messages, and that of a large mailbox, of 128 or more, by 64 times n);
+ * TR_ENOMEM. On failure the message has become a dead letter and what its body owned is released, so the result may be
+ * ignored where a loss does not matter. */
 #define tr_send(self, to, ...) tr_send_((self), (to), 0, TR_TYPED_(__VA_ARGS__))
 
 /* The same in the urgent lane: it overtakes ordinary messages that wait in the receiver's mailbox. */
