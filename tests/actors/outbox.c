@@ -528,7 +528,7 @@ static int dictate(tr_self *self, void *arg)
 
 Test(outbox, between_threads_what_is_held_for_those_that_end_is_neither_lost_nor_doubled)
 {
-    unsigned rounds = scaled(60, 3000);
+    unsigned rounds = scaled(60, 600);
     open_system(2);
     perform(make_puppet(0), dictate, &rounds);
     close_system();

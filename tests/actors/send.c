@@ -322,7 +322,7 @@ static const tr_actor receiver_actor = { TR_SPEC, .name = "receiver", .start = r
 /* Answers how often work was stolen. */
 static uint64_t order(unsigned workers)
 {
-    unsigned all = scaled(4000, 1000000);
+    unsigned all = scaled(4000, 200000);
     open_system(workers);
     struct receiver receiver = { .all = all, .master = tr_probe_ref(probe) };
     struct sender sender = { .all = all };
