@@ -14,19 +14,14 @@ TR_DEFINE(nudge);
 /* A receiver that stands at a gate, on another worker than the sender, and so is busy for as long as a test wants. */
 static struct gate gate;
 
-static tr_ref busy_puppet(void)
-{
-    tr_ref puppet = make_puppet(0);
-    direct(puppet, stand_at, &gate);
-    gate_await(&gate);
-    return puppet;
-}
-
 static tr_ref open_with_a_busy_puppet(void)
 {
     gate_init(&gate);
     open_system(2);
-    return busy_puppet();
+    tr_ref puppet = make_puppet(0);
+    direct(puppet, stand_at, &gate);
+    gate_await(&gate);
+    return puppet;
 }
 
 static struct tri_mailbox *mailbox_of(tr_ref actor)

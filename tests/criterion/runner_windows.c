@@ -10,7 +10,6 @@
 #include "tests/criterion/runner.h"
 
 #include "tests/criterion/death.h"
-#include "tests/os.h"
 
 #include <signal.h>
 #include <windows.h>

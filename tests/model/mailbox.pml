@@ -7,7 +7,7 @@
  *
  *   SENDERS  actors with EACH messages to send, one after the other
  *   MOVES    workers that run each of them by turns, a handler at a time
- *   HOLD     messages that a handler may hold, to push them together (actors/send.c, the outbox); 1: it holds none
+ *   HOLD     messages that a handler may hold, to push them together (actors/outbox.h); 1: it holds none
  *   POKERS   threads that set a signal and poke
  *   BATCH    messages in a turn
  *   BOUND    of the mailbox, with the policy "drop new"; 0: none
@@ -15,8 +15,8 @@
  *
  * Checked: the actor is scheduled once at a time and run by one runner; the messages of a sender are handled in order, and
  * each is handled, refused or dropped, once; no more wait than the bound and one for each sender (or HOLD, where they
- * hold); and when nothing moves any more nothing waits, and every signal has been seen. CMakeLists.txt has the scenarios, and the mistakes (the #ifdefs
- * in capital letters below) that must be found in them.
+ * hold); and when nothing moves any more nothing waits, and every signal has been seen. CMakeLists.txt has the scenarios,
+ * and the mistakes (the #ifdefs in capital letters below) that must be found in them.
  */
 
 #ifndef SENDERS
