@@ -521,26 +521,25 @@ Test(system, a_root_that_does_not_return_is_named_at_shutdown)
 }
 
 /* It returns after the time, but before everything is given up: the result says that it was late. */
-static void *open_later(void *arg)
+static struct gate late_gate;
+
+static void return_when_it_is_late(void *arg, const tr_log_record *record)
 {
-    struct timespec nap = { 0, 60000000 };
-    nanosleep(&nap, NULL); /* there is nothing to wait for: the shutdown is to run out of its time */
-    gate_open(arg);
-    return NULL;
+    capture(arg, record);
+    if (strstr(record->text, "the root actor has not ended in time"))
+        gate_open(&late_gate);
 }
 
 Test(system, a_root_that_ends_late_is_killed_and_the_system_ends)
 {
-    static struct gate gate, *arg = &gate;
-    pthread_t thread;
-    gate_init(&gate);
-    capture_log(TR_LOG_ERROR);
+    static struct gate *arg = &late_gate;
+    gate_init(&late_gate);
+    tr_log_level(TR_LOG_ERROR);
+    tr_log_to(return_when_it_is_late, NULL);
     cr_assert_eq(tr_open(&test_system,
                      &(tr_options){ .actor = &stuck_root, .arg = &arg, .workers = 1, .shutdown_ns = TR_MS(10) }), 0);
-    gate_await(&gate);
-    pthread_create(&thread, NULL, open_later, &gate);
+    gate_await(&late_gate);
     cr_assert_eq(tr_close(&test_system), TR_ETIMEDOUT);
-    pthread_join(thread, NULL);
-    cr_assert_eq(logged("the root actor has not ended in time"), 1, "%s", captured.text);
+    cr_assert_eq(logged("the root actor has not ended in time"), 1);
     expect_nothing_left();
 }
