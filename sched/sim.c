@@ -9,10 +9,11 @@
 
 struct tri_sim *tri_sim_here;
 
+static TRI_THREAD_LOCAL bool mine; /* other threads must not touch the simulation to find out: it may be going away */
+
 bool tri_sim_mine(void)
 {
-    struct tri_sim *sim = ck_pr_load_ptr(&tri_sim_here);
-    return sim && pthread_equal(sim->thread, pthread_self());
+    return mine;
 }
 
 void *tri_sim_memory(struct tri_sim *sim, size_t size)
@@ -166,7 +167,6 @@ void tri_sim_open(struct tri_sim *sim, uint64_t seed)
     sim->seed = seed;
     for (int i = 0; i < TRI_STREAMS; i++)
         sim->streams[i].state = tri_random_next(&random);
-    sim->thread = pthread_self();
     pthread_once(&watch.once, start_watch);
     snprintf(tri_panic_where, sizeof tri_panic_where, "seed %llu of a simulation", (unsigned long long)seed);
     if (!sim->choose)
@@ -176,6 +176,7 @@ void tri_sim_open(struct tri_sim *sim, uint64_t seed)
     sim->calm = true;
     tri_assert(!tri_sim_here);
     ck_pr_store_ptr(&tri_sim_here, sim);
+    mine = true;
 }
 
 void tri_sim_close(struct tri_sim *sim)
@@ -184,6 +185,7 @@ void tri_sim_close(struct tri_sim *sim)
     tri_memory_put(sim->heap);
     tri_panic_where[0] = 0;
     ck_pr_store_ptr(&tri_sim_here, NULL);
+    mine = false;
 }
 
 int tri_sim_add(struct tri_sim *sim, struct tri_sched *sched)

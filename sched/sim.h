@@ -42,7 +42,6 @@ struct tri_sim {
     int64_t now;
     uint64_t seed;
     struct tri_random streams[TRI_STREAMS];
-    pthread_t thread;
 
     struct tri_sched *scheds[TRI_SIM_SYSTEMS_MAX];
     unsigned count;
@@ -68,10 +67,11 @@ struct tri_sim {
     uint64_t steps, turns, steps_max; /* after so many nothing moves any more */
 };
 
-/* The simulation of this process; NULL: none. It is set and cleared on the simulation's thread; others may look. */
+/* The simulation of this process; NULL: none. It is set and cleared on the simulation's thread; others may look whether
+ * there is one, but not at it. */
 extern struct tri_sim *tri_sim_here;
 
-/* Whether the calling thread is the simulation's. */
+/* Whether the calling thread is the simulation's. Any thread. */
 bool tri_sim_mine(void);
 
 /* Begins a simulation: sim is zeroed but for what the caller chooses by itself. */

@@ -68,8 +68,8 @@ static void check_failed(const tr_check *check)
 
 static bool refuse_memory(void)
 {
-    struct tri_sim_world *world = tri_world();
-    if (!world || world->sim.calm || !tri_sim_mine())
+    struct tri_sim_world *world = tri_sim_mine() ? tri_world() : NULL; /* others' requests are not its, nor may they look */
+    if (!world || world->sim.calm)
         return false;
     return ++world->result->requests == world->options.fail_memory || tri_fault(world, TRI_FAULT_out_of_memory);
 }

@@ -1,6 +1,8 @@
 /* Running programs in a simulation. */
 #include "tests/support.h"
 
+#include "sched/clock.h"
+
 #include <criterion/criterion.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -477,6 +479,29 @@ Test(sim_run, a_simulation_is_alone_in_its_process)
     cr_assert_eq(run(1, NULL, &hundred, &result), TR_EBUSY);
     cr_assert_eq(tr_close(&system), 0);
     cr_assert_eq(run(1, NULL, &hundred, &result), 0);
+}
+
+static void *look_at_the_wall_clock(void *stop)
+{
+    int64_t least = INT64_MAX;
+    while (!atomic_load((atomic_bool *)stop)) {
+        int64_t wall = tri_clock_wall();
+        least = wall < least ? wall : least;
+    }
+    return (void *)(intptr_t)(least > TR_HOURS(24 * 365 * 50)); /* virtual time begins in 1970 */
+}
+
+Test(sim_run, other_threads_have_the_real_wall_clock_while_simulations_come_and_go)
+{
+    atomic_bool stop = false;
+    pthread_t thread;
+    void *real;
+    cr_assert_eq(pthread_create(&thread, NULL, look_at_the_wall_clock, &stop), 0);
+    for (uint64_t seed = 0; seed < 30; seed++)
+        cr_assert_eq(run(seed, NULL, &hundred, NULL), 0);
+    atomic_store(&stop, true);
+    pthread_join(thread, &real);
+    cr_assert(real != NULL);
 }
 
 /* ---- blocking jobs, tr_run, hosts' limits -------------------------------------------------------------------------- */
