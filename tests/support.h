@@ -10,6 +10,7 @@
 #include "actors/self.h"
 #include "mailbox/pool.h"
 #include "tests/os.h"
+#include "tests/sanitized.h"
 
 #include <criterion/criterion.h>
 #include <troupe/troupe.h>
@@ -21,7 +22,7 @@
 #include <string.h>
 
 /* A time limit that is only ever reached when something is wrong. What is scaled for the night takes longer. */
-#define SOON (getenv("TROUPE_NIGHT") ? TR_SECONDS(300) : TR_SECONDS(10))
+#define SOON TR_SECONDS(getenv("TROUPE_NIGHT") ? 300 : SANITIZED ? 60 : 10)
 
 static tr_system test_system;
 static tr_probe *probe;

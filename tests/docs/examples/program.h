@@ -5,6 +5,7 @@
 #define TROUPE_TESTS_PROGRAM_H
 
 #include "tests/os.h"
+#include "tests/sanitized.h"
 
 #include <criterion/criterion.h>
 
@@ -22,18 +23,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { SOON_MS = 20000 }; /* a time limit that is only ever reached when something is wrong */
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
+enum { SOON_MS = SANITIZED ? 60000 : 20000 }; /* a time limit that is only ever reached when something is wrong */
 
 static inline int64_t now_ms(void)
 {

@@ -1,0 +1,16 @@
+/* sanitized.h: whether this was compiled for a sanitizer, which makes everything some ten times slower. */
+#ifndef TROUPE_TESTS_SANITIZED_H
+#define TROUPE_TESTS_SANITIZED_H
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+#endif
