@@ -38,7 +38,7 @@ void tri_outbox_push(tr_self *self)
 {
     struct tri_outbox *box = &self->outbox;
     tr_ref to = box->to; /* dead letters are sent, too */
-    struct tri_slot *slot = tri_slot_find(to); /* it may be another's by now, even another system's */
+    struct tri_slot *slot = tri_slot_find(to); /* it may be another's by now */
     enum tri_push pushed = TRI_PUSH_CLOSED;
     uint32_t count = TRI_OUTBOX_MAX - box->room;
 

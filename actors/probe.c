@@ -93,7 +93,7 @@ tr_probe *tr_probe_open(tr_system *handle)
         probe->last = &probe->first;
         pthread_mutex_init(&probe->lock, NULL);
         tri_condition_init(&probe->changed);
-        tr_self self = { .system = system, .usual = TRI_SYSTEMS_MAX };
+        tr_self self = { .system = system, .usual = TRI_SYSTEMS_MAX, .slots.shelf = &system->slots };
         struct tri_slot *slot = tri_spawn_prepare(&self, &probe_actor, &probe, TRI_HOME_ANY, &error);
         if (slot)
             probe->ref = tri_spawn_finish(&self, slot);

@@ -114,6 +114,7 @@ static int worker_start(struct tri_worker *worker)
         return TR_ENOMEM;
     self->worker = worker;
     self->system = system;
+    self->slots.shelf = &system->slots;
     self->pool = worker->pool ? worker->pool : &tri_pool_none;
     self->watched = system->config.watcher != NULL;
     self->usual = self->watched ? TRI_SYSTEMS_MAX : system->number;
@@ -136,7 +137,7 @@ static void worker_stop(struct tri_worker *worker)
 
 static int spawn_root(struct tri_system *system)
 {
-    tr_self self = { .system = system, .usual = TRI_SYSTEMS_MAX };
+    tr_self self = { .system = system, .usual = TRI_SYSTEMS_MAX, .slots.shelf = &system->slots };
     int error;
     struct tri_slot *slot =
         tri_spawn_prepare(&self, system->config.root, system->config.root_arg, TRI_HOME_ANY, &error);
@@ -173,6 +174,7 @@ static void destroy(struct tri_system *system)
     for (unsigned i = 0; system->selves && i < system->config.sched.workers; i++)
         tri_memory_put(system->selves[i]);
     tri_memory_put(system->selves);
+    tri_table_empty(&tri_slots, &system->slots);
     tri_condition_destroy(&system->changed);
     pthread_mutex_destroy(&system->lock);
     pthread_mutex_destroy(&system->names_lock);

@@ -62,6 +62,7 @@ struct tri_system {
     uint16_t number;
     unsigned int state;
     tr_self **selves; /* of each worker */
+    struct tri_cache slots; /* free ones that it has had: the shelf of its workers' */
 
     struct tri_blocking blocking;
     struct tri_counters foreign;

@@ -2,15 +2,18 @@
 
 #include "mailbox/memory.h"
 
-static void move(struct tri_cache *from, struct tri_cache *to, uint32_t max)
+/* Moves up to `max` elements, and answers how many. */
+static uint32_t move(struct tri_cache *from, struct tri_cache *to, uint32_t max)
 {
-    for (struct tri_free_element *element; max-- && (element = from->first);) {
+    uint32_t moved = 0;
+    for (struct tri_free_element *element; moved < max && (element = from->first); moved++) {
         from->first = element->next;
         from->count--;
         element->next = to->first;
         to->first = element;
         to->count++;
     }
+    return moved;
 }
 
 /* Memory for a chunk. After the first it comes four chunks at a time, in large pages: who has so many actors touches them
@@ -61,13 +64,20 @@ static void make_chunk(struct tri_table *table)
     ck_pr_store_32(&table->chunk_count, number + 1);
 }
 
+static struct tri_cache *rest_of(struct tri_table *table, struct tri_cache *cache)
+{
+    return cache->shelf ? cache->shelf : &table->free;
+}
+
 bool tri_table_fill(struct tri_table *table, struct tri_cache *cache)
 {
     pthread_mutex_lock(&table->lock);
-    if (table->free.count < TRI_TABLE_BATCH) /* so that every batch is whole, wherever a chunk ends */
+    if (cache->shelf)
+        move(cache->shelf, cache, TRI_TABLE_BATCH);
+    uint32_t more = TRI_TABLE_BATCH - cache->count;
+    if (table->free.count < more) /* so that every batch is whole, wherever a chunk ends */
         make_chunk(table);
-    move(&table->free, cache, TRI_TABLE_BATCH);
-    table->taken += cache->count;
+    table->taken += move(&table->free, cache, more);
     pthread_mutex_unlock(&table->lock);
     return cache->first != NULL;
 }
@@ -75,14 +85,14 @@ bool tri_table_fill(struct tri_table *table, struct tri_cache *cache)
 void tri_table_spill(struct tri_table *table, struct tri_cache *cache)
 {
     pthread_mutex_lock(&table->lock);
-    move(cache, &table->free, TRI_TABLE_BATCH);
+    move(cache, rest_of(table, cache), TRI_TABLE_BATCH);
     pthread_mutex_unlock(&table->lock);
 }
 
 void tri_table_empty(struct tri_table *table, struct tri_cache *cache)
 {
     pthread_mutex_lock(&table->lock);
-    move(cache, &table->free, cache->count);
+    move(cache, rest_of(table, cache), cache->count);
     pthread_mutex_unlock(&table->lock);
 }
 

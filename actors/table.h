@@ -7,7 +7,9 @@
  * serves all systems of the process.
  *
  * Free elements are kept in lists: every worker has a small cache of its own; the rest is behind a lock, which is taken
- * for batches.
+ * for batches. Caches that are given a shelf leave to it what they have too much of, and others with that shelf get it
+ * before what is new. A system has a shelf for its slots: a slot stays with its system for as long as that lives, so that
+ * who has found a receiver of his own system may be slow to push, and yet hits nobody in another system.
  */
 #ifndef TRI_TABLE_H
 #define TRI_TABLE_H
@@ -31,6 +33,7 @@ struct tri_free_element {
 struct tri_cache {
     struct tri_free_element *first;
     uint32_t count;
+    struct tri_cache *shelf; /* which the table's lock guards; NULL: none */
 };
 
 struct tri_table {

@@ -3,6 +3,8 @@
 
 #include "actors/system.h"
 
+#include <sched.h>
+
 TR_MESSAGE(number, int n;);
 TR_DEFINE(number);
 
@@ -343,6 +345,49 @@ Test(system, systems_may_be_closed_while_others_send_to_them)
         perform(puppet, end_well, NULL);
     }
     expect_nothing(0);
+    close_system();
+}
+
+struct lives {
+    unsigned count;
+    bool slots[1 << 16];
+};
+
+static int live_and_die(tr_self *self, void *arg)
+{
+    struct lives *lives = arg;
+    for (unsigned i = 0; i < lives->count; i++) {
+        tr_ref ref = tr_spawn(self, &echo_actor, NULL);
+        cr_assert_not(tr_ref_is_nobody(ref));
+        lives->slots[tri_ref_slot(ref)] = true;
+        tr_exit(self, ref, 0);
+    }
+    return TR_CONTINUE;
+}
+
+static unsigned common(const struct lives *a, const struct lives *b)
+{
+    unsigned slots = 0;
+    for (unsigned i = 0; i < 1 << 16; i++)
+        slots += a->slots[i] && b->slots[i];
+    return slots;
+}
+
+/* Who has found an actor of its system sends to it without looking whose the slot is by then. */
+Test(system, a_slot_stays_with_its_system_for_as_long_as_that_lives)
+{
+    static struct lives here = { .count = 3000 }, there = { .count = 9000 }, after = { .count = 9000 };
+    open_both();
+    uint64_t before = stats_now().ended;
+    tr_probe_do(probe, live_and_die, &here);
+    while (stats_now().ended < before + here.count)
+        sched_yield();
+    tr_probe_do(other_probe, live_and_die, &there);
+    cr_assert_eq(common(&here, &there), 0u);
+    tr_probe_close(other_probe);
+    cr_assert_eq(tr_close(&other_system), 0);
+    tr_probe_do(probe, live_and_die, &after);
+    cr_assert_gt(common(&there, &after), 0u);
     close_system();
 }
 

@@ -376,6 +376,12 @@ mutation(a_failed_start_leaves_a_port_open
 
 # ---- actors/ -----------------------------------------------------------------------------------------------------------
 
+mutation(a_slot_goes_to_another_system
+  FILE actors/table.c
+  OLD [[    return cache->shelf ? cache->shelf : &table->free;]]
+  NEW [[    return cache ? &table->free : NULL;]]
+  TEST actors/system FILTER system/a_slot_stays*)
+
 mutation(a_stale_reference_finds_the_slot
   FILE actors/slot.h
   OLD [[    return generation == ref.bits >> TRI_REF_SLOT_BITS ? slot : NULL;]]
