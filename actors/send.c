@@ -137,17 +137,28 @@ static TRI_COLD int refused(tr_self *self, struct tri_system *system, struct tri
     return policy == TRI_DROP_NEW ? 0 : TR_EFULL;
 }
 
-/* From a thread that is none of the receiver's system: the system must not go away meanwhile. */
-static TRI_COLD int deliver_from_outside(tr_self *self, struct tri_slot *slot, tr_ref to, tr_msg *m)
+/* Enters the system that has this slot, and so keeps it from going away, and the slot from becoming another's; NULL: none
+ * has it. */
+static struct tri_system *enter_system_of(struct tri_slot *slot)
 {
     unsigned number = ck_pr_load_16(&slot->run.system);
     struct tri_system *system = tri_system_enter(number);
+    if (!system || ck_pr_load_16(&slot->run.system) == number)
+        return system;
+    tri_system_leave(number); /* it was the next one with that number */
+    return NULL;
+}
+
+/* From a thread that is none of the receiver's system. */
+static TRI_COLD int deliver_from_outside(tr_self *self, struct tri_slot *slot, tr_ref to, tr_msg *m)
+{
+    struct tri_system *system = enter_system_of(slot);
     if (!system || tri_slot_find(to) != slot) { /* it ended while we entered */
         if (!(m->flags_ & TRI_MSG_RUNTIME))
             count_sent(self, NULL);
         tri_dead(self, NULL, to, m, TR_EDOWN);
         if (system)
-            tri_system_leave(number);
+            tri_system_leave(system->number);
         return TR_EDOWN;
     }
     self = tri_self_here(system);
@@ -161,7 +172,7 @@ static TRI_COLD int deliver_from_outside(tr_self *self, struct tri_slot *slot, t
         uncharge_bulk(slot, m);
         result = refused(self, system, slot, to, m, push);
     }
-    tri_system_leave(number);
+    tri_system_leave(system->number);
     return result;
 }
 
@@ -252,14 +263,13 @@ void tri_poke(tr_self *self, struct tri_slot *slot)
             tri_sched_schedule(&self->system->sched, self->worker, &slot->run);
         return;
     }
-    unsigned number = ck_pr_load_16(&slot->run.system);
-    struct tri_system *system = tri_system_enter(number);
+    struct tri_system *system = enter_system_of(slot);
     if (!system)
         return;
     tr_self *here = tri_self_here(system);
     if (tri_mailbox_poke(&slot->box) == TRI_PUSHED_IDLE)
         tri_sched_schedule(&system->sched, here ? here->worker : NULL, &slot->run);
-    tri_system_leave(number);
+    tri_system_leave(system->number);
 }
 
 void tri_signal(tr_self *self, tr_ref to, unsigned signal)
@@ -362,14 +372,13 @@ int tr_post_(tr_ref to, const tr_type *type, const void *body, size_t size)
 {
     tri_outbox_flush(tri_worker_here ? tri_worker_here->context : NULL);
     struct tri_slot *slot = tri_slot_find(to);
-    unsigned number = slot ? ck_pr_load_16(&slot->run.system) : TRI_SYSTEMS_MAX;
-    struct tri_system *system = tri_system_enter(number);
+    struct tri_system *system = slot ? enter_system_of(slot) : NULL;
     int reason;
     tr_msg *m = post_message(system, type, body, size, &reason);
     int result = m ? tri_deliver(NULL, to, m)
                    : drop_body(system ? tri_self_here(system) : NULL, system,
                          &(tr_dead_letter){ .reason = reason, .to = to, .type = type }, body);
     if (system)
-        tri_system_leave(number);
+        tri_system_leave(system->number);
     return result;
 }

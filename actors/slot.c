@@ -5,6 +5,7 @@ void *tri_slot_chunks[TRI_SLOTS_MAX >> TRI_TABLE_CHUNK_BITS];
 static void init(void *element, uint32_t number)
 {
     struct tri_slot *slot = element;
+    slot->run.system = TRI_NO_SYSTEM;
     slot->box.word = TRI_WORD_CLOSED;
     slot->box.generation = number == 0; /* no reference has generation 1 and number 0, TR_NOBODY (0 and 0) included */
     slot->identity = (uint64_t)number << TRI_SIGNAL_BITS;

@@ -19,10 +19,12 @@
  *
  * What few actors have hangs on a cold block that is made when it is first needed.
  *
- * Slots are elements of a type-stable table (table.h), so any thread may look at any slot at any time. A slot's
- * generation counts the actors it has had. The identity is the reference of its actor with eight bits of signals below:
- * what others tell an actor without a message, so without memory (kill; look at your owner). Setting a signal compares
- * the whole word, so it cannot hit a later actor of the same slot.
+ * Slots are elements of a type-stable table (table.h), so any thread may look at any slot at any time. A slot's system is
+ * the one in whose hands it is, with an actor or without, from its first actor there until the system has closed. So who is
+ * in that system, or is its guest, is sure that the slot stays there. A slot's generation counts the actors it has had. The
+ * identity is the reference of its actor with eight bits of signals below: what others tell an actor without a message, so
+ * without memory (kill; look at your owner). Setting a signal compares the whole word, so it cannot hit a later actor of
+ * the same slot.
  */
 #ifndef TRI_SLOT_H
 #define TRI_SLOT_H
@@ -35,6 +37,8 @@
 #include <troupe/actor.h>
 
 struct tri_cold;
+
+enum { TRI_NO_SYSTEM = 0xffff }; /* tri_slot.run.system: it is in nobody's hands */
 
 /* tri_slot.status */
 enum tri_status {

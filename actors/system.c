@@ -19,10 +19,11 @@
 
 static struct {
     uint32_t guests;
+    bool taken; /* for longer than the system is here: until its slots have been given back */
     struct tri_system *system;
 } entries[TRI_SYSTEMS_MAX];
 
-static pthread_mutex_t entries_lock = PTHREAD_MUTEX_INITIALIZER; /* of taking a free number */
+static pthread_mutex_t entries_lock = PTHREAD_MUTEX_INITIALIZER; /* of `taken` */
 
 struct tri_system *tri_system_enter(unsigned number)
 {
@@ -54,10 +55,11 @@ static bool enter_table(struct tri_system *system)
 {
     pthread_mutex_lock(&entries_lock);
     unsigned number = 0;
-    while (number < TRI_SYSTEMS_MAX && ck_pr_load_ptr(&entries[number].system))
+    while (number < TRI_SYSTEMS_MAX && entries[number].taken)
         number++;
+    system->number = (uint16_t)number;
     if (number < TRI_SYSTEMS_MAX) {
-        system->number = (uint16_t)number;
+        entries[number].taken = true;
         ck_pr_fence_release(); /* the system before the pointer that guests follow: they take no lock */
         ck_pr_store_ptr(&entries[number].system, system);
     }
@@ -169,12 +171,25 @@ static void init_once(void)
     tri_promise_init();
 }
 
+/* All that it had are free: they are nobody's from now on, and then its number may be another's. */
+static void give_back(struct tri_system *system)
+{
+    if (system->number == TRI_SYSTEMS_MAX)
+        return;
+    for (struct tri_free_element *element = system->slots.first; element; element = element->next)
+        ck_pr_store_16(&((struct tri_slot *)(void *)element)->run.system, TRI_NO_SYSTEM);
+    tri_table_empty(&tri_slots, &system->slots);
+    pthread_mutex_lock(&entries_lock);
+    entries[system->number].taken = false;
+    pthread_mutex_unlock(&entries_lock);
+}
+
 static void destroy(struct tri_system *system)
 {
+    give_back(system);
     for (unsigned i = 0; system->selves && i < system->config.sched.workers; i++)
         tri_memory_put(system->selves[i]);
     tri_memory_put(system->selves);
-    tri_table_empty(&tri_slots, &system->slots);
     tri_condition_destroy(&system->changed);
     pthread_mutex_destroy(&system->lock);
     pthread_mutex_destroy(&system->names_lock);
@@ -188,6 +203,7 @@ static struct tri_system *make(const struct tri_system_config *config)
         return NULL;
     system->config = *config;
     system->state = TRI_SYSTEM_OPEN;
+    system->number = TRI_SYSTEMS_MAX; /* none yet */
     pthread_mutex_init(&system->names_lock, NULL);
     pthread_mutex_init(&system->lock, NULL);
     tri_condition_init(&system->changed);

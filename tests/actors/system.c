@@ -386,6 +386,8 @@ Test(system, a_slot_stays_with_its_system_for_as_long_as_that_lives)
     cr_assert_eq(common(&here, &there), 0u);
     tr_probe_close(other_probe);
     cr_assert_eq(tr_close(&other_system), 0);
+    for (unsigned i = 0; i < 1 << 16; i++)
+        cr_assert(!there.slots[i] || tri_slot_at(i)->run.system == TRI_NO_SYSTEM);
     tr_probe_do(probe, live_and_die, &after);
     cr_assert_gt(common(&there, &after), 0u);
     close_system();

@@ -382,6 +382,12 @@ mutation(a_slot_goes_to_another_system
   NEW [[    return cache ? &table->free : NULL;]]
   TEST actors/system FILTER system/a_slot_stays*)
 
+mutation(a_slot_keeps_the_number_of_a_system_that_is_gone
+  FILE actors/system.c
+  OLD [[        ck_pr_store_16(&((struct tri_slot *)(void *)element)->run.system, TRI_NO_SYSTEM);]]
+  NEW [[        ck_pr_store_16(&((struct tri_slot *)(void *)element)->run.system, system->number);]]
+  TEST actors/system FILTER system/a_slot_stays*)
+
 mutation(a_stale_reference_finds_the_slot
   FILE actors/slot.h
   OLD [[    return generation == ref.bits >> TRI_REF_SLOT_BITS ? slot : NULL;]]
