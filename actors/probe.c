@@ -83,8 +83,7 @@ static const tr_actor probe_actor = {
 
 tr_probe *tr_probe_open(tr_system *handle)
 {
-    uint32_t number = ck_pr_load_32(&handle->number_);
-    struct tri_system *system = number ? tri_system_enter(number - 1) : NULL;
+    struct tri_system *system = tri_system_enter_handle(handle);
     tr_probe *probe = system ? tri_memory_get_zeroed(sizeof *probe) : NULL;
     int error = TR_ENOMEM;
 
@@ -95,14 +94,24 @@ tr_probe *tr_probe_open(tr_system *handle)
         tri_condition_init(&probe->changed);
         tr_self self = { .system = system, .usual = TRI_SYSTEMS_MAX, .slots.shelf = &system->slots };
         struct tri_slot *slot = tri_spawn_prepare(&self, &probe_actor, &probe, TRI_HOME_ANY, &error);
+        ck_pr_inc_64(&system->foreign.spawned);
+        ck_pr_fence_memory(); /* pairs with tri_system_end(): either it counts this actor, or we see that it is too late */
+        if (slot && ck_pr_load_uint(&system->state) != TRI_SYSTEM_OPEN) {
+            tri_spawn_cancel(&self, slot);
+            slot = NULL;
+            error = TR_ESHUTDOWN;
+        }
         if (slot)
             probe->ref = tri_spawn_finish(&self, slot);
-        ck_pr_add_64(&system->foreign.spawned, self.counters.spawned);
+        else
+            ck_pr_inc_64(&system->foreign.ended);
         tri_table_empty(&tri_slots, &self.slots);
     }
     if (system)
-        tri_system_leave(number - 1);
+        tri_system_leave(system->number);
     if (probe && error) {
+        tri_condition_destroy(&probe->changed);
+        pthread_mutex_destroy(&probe->lock);
         tri_memory_put(probe);
         probe = NULL;
     }

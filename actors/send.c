@@ -110,7 +110,9 @@ static bool charge_bulk(struct tri_slot *slot, tr_msg *m)
     if (tri_likely(!m->type->bulk) || m->flags_ & TRI_MSG_EXEMPT)
         return true;
     size_t bytes = m->type->bulk(tri_msg_body(m));
-    if (bytes && !tri_mailbox_add_bulk(&slot->box, bytes))
+    if (tri_unlikely(bytes > TRI_BULK_MAX))
+        tri_panic("the bulk of a %s cannot be %zu bytes", m->type->name, bytes);
+    if (bytes && !tri_mailbox_add_bulk(&slot->box, m->generation_, bytes))
         return false;
     if (bytes)
         m->flags_ |= TRI_MSG_BULK;
@@ -121,7 +123,7 @@ static void uncharge_bulk(struct tri_slot *slot, tr_msg *m)
 {
     if (tri_unlikely(m->flags_ & TRI_MSG_BULK)) {
         m->flags_ &= (uint16_t)~TRI_MSG_BULK;
-        tri_mailbox_sub_bulk(&slot->box, m->type->bulk(tri_msg_body(m)));
+        tri_mailbox_sub_bulk(&slot->box, m->generation_, m->type->bulk(tri_msg_body(m)));
     }
 }
 

@@ -60,7 +60,7 @@ int tr_stats_of(tr_ref actor, tr_actor_stats *stats)
     *stats = (tr_actor_stats){
         .name = spec ? spec->name : "",
         .waiting = ck_pr_load_32(&slot->box.backlog) + tri_word_count(word),
-        .waiting_bulk = ck_pr_load_64(&slot->box.bulk),
+        .waiting_bulk = tri_mailbox_bulk(&slot->box),
         .handled = ck_pr_load_32(&slot->run.handled),
         .restarts = ck_pr_load_16(&slot->incarnation),
     };

@@ -4,7 +4,8 @@
  * The table of systems is the one thing that foreign threads look at without holding anything. A thread enters by adding
  * itself to the guests of a number and then looking whether a system is there; a system that closes takes itself out and
  * then waits until there are no guests. Both do a full fence between the two, so either the guest sees no system, or the
- * closing one sees the guest. The entries are static, so looking is always safe.
+ * closing one sees the guest. Who sees none from the first does not even add himself: those who keep looking would never
+ * let a system close. The entries are static, so looking is always safe.
  */
 #include "actors/promise.h"
 #include "actors/self.h"
@@ -27,14 +28,25 @@ static pthread_mutex_t entries_lock = PTHREAD_MUTEX_INITIALIZER; /* of `taken` *
 
 struct tri_system *tri_system_enter(unsigned number)
 {
-    if (number >= TRI_SYSTEMS_MAX)
+    if (number >= TRI_SYSTEMS_MAX || !ck_pr_load_ptr(&entries[number].system))
         return NULL;
     ck_pr_inc_32(&entries[number].guests);
     ck_pr_fence_atomic_load(); /* pairs with the fence in leave_table() */
     struct tri_system *system = ck_pr_load_ptr(&entries[number].system);
+    ck_pr_fence_acquire(); /* pairs with enter_table(): if it is this system, then none before it has anything left */
     if (!system)
         tri_system_leave(number);
     return system;
+}
+
+struct tri_system *tri_system_enter_handle(const tr_system *handle)
+{
+    uint32_t number = ck_pr_load_32(&handle->number_);
+    struct tri_system *system = number ? tri_system_enter(number - 1) : NULL;
+    if (!system || ck_pr_load_32(&handle->number_) == number)
+        return system;
+    tri_system_leave(number - 1); /* it was the next one with that number */
+    return NULL;
 }
 
 void tri_system_leave(unsigned number)
@@ -271,12 +283,11 @@ static void insist(struct tri_system *system)
 
 static void with_system(tr_system *handle, void (*function)(struct tri_system *system))
 {
-    uint32_t number = ck_pr_load_32(&handle->number_);
-    struct tri_system *system = number ? tri_system_enter(number - 1) : NULL;
+    struct tri_system *system = tri_system_enter_handle(handle);
     if (!system)
         return;
     function(system);
-    tri_system_leave(number - 1);
+    tri_system_leave(system->number);
 }
 
 void tr_stop(tr_system *handle)
@@ -354,10 +365,13 @@ static void pause_ms(struct tri_system *system, int ms)
     pthread_mutex_unlock(&system->lock);
 }
 
+/* How many actors there are; 0 only if there are none: those that have ended are counted first, so what one of them spawned
+ * before is seen. */
 static uint64_t living(struct tri_system *system)
 {
-    struct tri_counters sum = tri_system_count(system);
-    return sum.spawned - sum.ended;
+    uint64_t ended = tri_system_count(system).ended;
+    ck_pr_fence_load(); /* pairs with the fence in tri_slot_release() */
+    return tri_system_count(system).spawned - ended;
 }
 
 static void kill_all(struct tri_system *system)
@@ -414,6 +428,7 @@ bool tri_system_end(struct tri_system *system, int *result)
     int64_t deadline = tri_time_add(now_of(system), patience);
 
     ck_pr_store_uint(&system->state, TRI_SYSTEM_STOPPING);
+    ck_pr_fence_memory(); /* before anybody living is counted; pairs with tr_probe_open() */
     tri_ask_to_end(NULL, system->root, TR_ESHUTDOWN);
     bool insisted, in_time = root_ends(system, deadline, &insisted);
     if (!in_time)

@@ -106,6 +106,9 @@ void tri_system_root_ended(struct tri_system *system, int reason);
 struct tri_system *tri_system_enter(unsigned number);
 void tri_system_leave(unsigned number);
 
+/* The same with a handle's system. */
+struct tri_system *tri_system_enter_handle(const tr_system *handle);
+
 /* Whether the process has any system. Any thread. */
 bool tri_system_any(void);
 

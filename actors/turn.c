@@ -112,7 +112,7 @@ static TRI_NOINLINE void handle_special(tr_self *self, struct tri_slot *slot, tr
         return;
     }
     if (m->flags_ & TRI_MSG_BULK)
-        tri_mailbox_sub_bulk(&slot->box, m->type->bulk(tri_msg_body(m)));
+        tri_mailbox_sub_bulk(&slot->box, m->generation_, m->type->bulk(tri_msg_body(m)));
     if (m->flags_ & TRI_MSG_OVERFLOW) {
         overflowed(self, m);
         return;
@@ -200,7 +200,7 @@ static TRI_COLD void crowded(tr_self *self, struct tri_slot *slot)
     for (tr_msg *m = tri_mailbox_shed(&slot->box, &slot->lanes), *next; m; m = next) {
         next = m->next_;
         if (m->flags_ & TRI_MSG_BULK)
-            tri_mailbox_sub_bulk(&slot->box, m->type->bulk(tri_msg_body(m)));
+            tri_mailbox_sub_bulk(&slot->box, m->generation_, m->type->bulk(tri_msg_body(m)));
         tri_dead(self, NULL, self->me, m, TR_EREPLACED);
     }
 }

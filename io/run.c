@@ -173,7 +173,7 @@ static int end(struct tri_system *system, tr_system *handle)
 {
     int result;
     bool ended = tri_system_end(system, &result);
-    ck_pr_store_32(&handle->number_, 0);
+    ck_pr_store_32(&handle->number_, 0); /* before the number may be another's; see tri_system_enter_handle() */
     ck_pr_store_32(&handle->stop_, 0);
     if (ended)
         tri_system_free(system);
@@ -213,10 +213,9 @@ int tr_open(tr_system *handle, const tr_options *options)
 
 int tr_close(tr_system *handle)
 {
-    uint32_t number = ck_pr_load_32(&handle->number_);
-    struct tri_system *system = number ? tri_system_enter(number - 1) : NULL;
+    struct tri_system *system = tri_system_enter_handle(handle);
     if (!system)
         return TR_ECLOSED;
-    tri_system_leave(number - 1);
+    tri_system_leave(system->number);
     return end(system, handle);
 }

@@ -8,7 +8,7 @@ void tri_mailbox_open(struct tri_mailbox *box, uint32_t generation, uint32_t bou
     tri_assert(bound >= 1 && bound <= TRI_MAILBOX_MAX && bulk_bound_kib <= TRI_BULK_MAX_KIB);
     ck_pr_store_32(&box->backlog, 0);
     ck_pr_store_32(&box->bound, bound);
-    ck_pr_store_64(&box->bulk, 0);
+    ck_pr_store_64(&box->bulk, (uint64_t)generation << TRI_BULK_BITS);
     ck_pr_store_32(&box->limits, bulk_bound_kib << TRI_POLICY_BITS | (uint32_t)policy);
     ck_pr_fence_release(); /* pairs with the acquire fence of a sender that reads the new generation */
     ck_pr_store_64(&box->word, TRI_WORD_EMPTY);
@@ -133,13 +133,27 @@ void tri_mailbox_close(struct tri_mailbox *box, struct tri_lanes *lanes)
         sort_chain(lanes, tri_word_message(word));
 }
 
-bool tri_mailbox_add_bulk(struct tri_mailbox *box, uint64_t bytes)
+/* Bulk orders nothing: the word of the mailbox does. */
+bool tri_mailbox_add_bulk(struct tri_mailbox *box, uint32_t generation, uint64_t bytes)
 {
-    uint64_t before = ck_pr_faa_64(&box->bulk, bytes);
-    if (tri_likely(before == 0 || before + bytes <= (uint64_t)(ck_pr_load_32(&box->limits) >> TRI_POLICY_BITS) << 10))
-        return true;
-    tri_mailbox_sub_bulk(box, bytes);
-    return false;
+    uint64_t bound = (uint64_t)(ck_pr_load_32(&box->limits) >> TRI_POLICY_BITS) << 10;
+    uint64_t bulk = ck_pr_load_64(&box->bulk), waiting;
+    do {
+        waiting = bulk - ((uint64_t)generation << TRI_BULK_BITS);
+        if (tri_unlikely(waiting >> TRI_BULK_BITS))
+            return true; /* another's: the push will say so */
+        if (tri_unlikely(waiting && waiting + bytes > bound))
+            return false;
+    } while (!ck_pr_cas_64_value(&box->bulk, bulk, bulk + bytes, &bulk));
+    return true;
+}
+
+void tri_mailbox_sub_bulk(struct tri_mailbox *box, uint32_t generation, uint64_t bytes)
+{
+    uint64_t bulk = ck_pr_load_64(&box->bulk);
+    while ((bulk - ((uint64_t)generation << TRI_BULK_BITS)) >> TRI_BULK_BITS == 0 &&
+        !ck_pr_cas_64_value(&box->bulk, bulk, bulk - bytes, &bulk))
+        ;
 }
 
 /* ---- shedding ---------------------------------------------------------------------------------------------------- */

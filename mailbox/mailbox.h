@@ -75,7 +75,7 @@ struct tri_mailbox {
     uint64_t word;
     uint32_t generation; /* of the actor it belongs to now */
     uint32_t backlog;    /* messages in the lanes; the owner writes it */
-    uint64_t bulk;       /* bytes of bulk in chain and lanes: senders add, the owner subtracts */
+    uint64_t bulk;       /* generation, 16 bits | bytes of bulk in chain and lanes: senders add, the owner subtracts */
     uint32_t bound;      /* messages */
     uint32_t limits;     /* bound of bulk in KiB | policy */
 };
@@ -258,14 +258,21 @@ static inline tr_msg *tri_lanes_pop_system(struct tri_lanes *lanes)
     return tri_lane_pop(&lanes->system);
 }
 
-/* Adds bulk to the mailbox before its message is pushed; false when that is over the bound (one message is always let
- * in). Any thread. */
-bool tri_mailbox_add_bulk(struct tri_mailbox *box, uint64_t bytes);
+/* Adds bulk, up to TRI_BULK_MAX, to the mailbox of the actor of this generation before its message is pushed; false when
+ * that is over the bound (one message is always let in). If the mailbox has another actor by now, nothing is added. Any
+ * thread. */
+bool tri_mailbox_add_bulk(struct tri_mailbox *box, uint32_t generation, uint64_t bytes);
 
-/* Takes it off again, when the message was refused or is handled. Any thread. */
-static inline void tri_mailbox_sub_bulk(struct tri_mailbox *box, uint64_t bytes)
+/* Takes it off again, when the message was refused or is handled; likewise. Any thread. */
+void tri_mailbox_sub_bulk(struct tri_mailbox *box, uint32_t generation, uint64_t bytes);
+
+#define TRI_BULK_BITS 48
+#define TRI_BULK_MAX ((uint64_t)1 << (TRI_BULK_BITS - 1)) /* so that one such message and a full mailbox can be counted */
+
+/* What waits. Any thread. */
+static inline uint64_t tri_mailbox_bulk(const struct tri_mailbox *box)
 {
-    ck_pr_sub_64(&box->bulk, bytes);
+    return ck_pr_load_64(&box->bulk) & (((uint64_t)1 << TRI_BULK_BITS) - 1);
 }
 
 enum {

@@ -360,6 +360,8 @@ static void close_world(struct tri_sim_world *world)
     unsigned descriptors = tri_sim_net_close(world);
     if (descriptors)
         tri_world_fails(world, TR_EFAULT, "%u descriptors were left open", descriptors);
+    if (world->handle)
+        ck_pr_store_32(&world->handle->number_, 0);
     for (unsigned i = 0; i < world->count; i++)
         tri_system_free(world->nodes[i].system);
     tri_memory_refuse(NULL);
@@ -448,8 +450,6 @@ int tri_sim_run_options(const tr_options *options)
     tr_sim_result result;
     uint64_t seed = options->seed ? options->seed : tr_sim_seed();
     int error = tri_sim_run(seed, &(tr_sim_options){ .steps = UINT64_MAX }, hosts, &result, &(struct tri_sim_setup){ .handle = options->system });
-    if (options->system)
-        ck_pr_store_32(&options->system->number_, 0);
     tri_log(error ? TR_LOG_WARNING : TR_LOG_INFO, "simulation: seed %" PRIu64 ": %s", seed, error ? result.what : "all went well");
     return error;
 }

@@ -2,6 +2,8 @@
 #include "sched/os.h"
 #include "tests/actors/puppet.h"
 
+#include <sched.h>
+
 TR_MESSAGE(number, int n;);
 TR_DEFINE(number);
 
@@ -236,4 +238,41 @@ Test(probe, several_probes_live_side_by_side)
     for (int i = 0; i < N; i++)
         tr_probe_close(probes[i]);
     close_system();
+}
+
+/* One that opens and closes probes, and does not know when the system comes and goes. */
+struct visitor {
+    unsigned int stop, visits;
+};
+
+static void *visit(void *arg)
+{
+    struct visitor *visitor = arg;
+    while (!ck_pr_load_uint(&visitor->stop)) {
+        tr_probe *one = tr_probe_open(&test_system);
+        if (!one)
+            continue;
+        ck_pr_inc_uint(&visitor->visits);
+        tr_probe_close(one);
+    }
+    return NULL;
+}
+
+Test(probe, a_probe_may_be_opened_while_its_system_closes)
+{
+    enum { THREADS = 3 };
+    struct visitor visitor = { 0 };
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, visit, &visitor), 0);
+    for (unsigned i = 0, seen = 0; i < scaled(100, 10000); i++, seen = ck_pr_load_uint(&visitor.visits)) {
+        cr_assert_eq(tr_open(&test_system, &(tr_options){ .actor = &quiet_root, .workers = 1 + i % 2 }), 0);
+        while (ck_pr_load_uint(&visitor.visits) == seen)
+            sched_yield();
+        cr_assert_eq(tr_close(&test_system), 0);
+    }
+    ck_pr_store_uint(&visitor.stop, 1);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    expect_nothing_left();
 }

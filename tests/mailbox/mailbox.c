@@ -234,7 +234,7 @@ Test(mailbox, closing_leaves_what_had_arrived_to_the_owner)
 Test(mailbox, a_closed_one_can_be_opened_for_another_actor)
 {
     open_box(1, TRI_REJECT);
-    tri_mailbox_add_bulk(&box, 5000);
+    tri_mailbox_add_bulk(&box, 1, 5000);
     push(1, 0);
     tri_mailbox_drain(&box, &lanes);
     expect_order(1);
@@ -243,7 +243,7 @@ Test(mailbox, a_closed_one_can_be_opened_for_another_actor)
     cr_assert_eq(box.generation, 2);
     cr_assert_eq(box.bound, 3);
     cr_assert_eq(box.backlog, 0);
-    cr_assert_eq(box.bulk, 0);
+    cr_assert_eq(tri_mailbox_bulk(&box), 0);
     cr_assert_eq(tri_mailbox_policy(&box), TRI_DROP_NEW);
     cr_assert_eq(push(2, 0), TRI_PUSHED);
     tri_mailbox_drain(&box, &lanes);
@@ -689,33 +689,50 @@ Test(mailbox, only_two_policies_shed)
 Test(mailbox, bulk_is_let_in_up_to_its_bound)
 {
     tri_mailbox_open(&box, 1, 10, 4, TRI_REJECT);
-    cr_assert(tri_mailbox_add_bulk(&box, 4000));
-    cr_assert(tri_mailbox_add_bulk(&box, 96));
-    cr_assert_not(tri_mailbox_add_bulk(&box, 1));
-    cr_assert_eq(box.bulk, 4096, "what was refused is not counted");
-    tri_mailbox_sub_bulk(&box, 96);
-    cr_assert_not(tri_mailbox_add_bulk(&box, 97));
-    cr_assert(tri_mailbox_add_bulk(&box, 96));
-    tri_mailbox_sub_bulk(&box, 4096);
-    cr_assert_eq(box.bulk, 0);
+    cr_assert(tri_mailbox_add_bulk(&box, 1, 4000));
+    cr_assert(tri_mailbox_add_bulk(&box, 1, 96));
+    cr_assert_not(tri_mailbox_add_bulk(&box, 1, 1));
+    cr_assert_eq(tri_mailbox_bulk(&box), 4096, "what was refused is not counted");
+    tri_mailbox_sub_bulk(&box, 1, 96);
+    cr_assert_not(tri_mailbox_add_bulk(&box, 1, 97));
+    cr_assert(tri_mailbox_add_bulk(&box, 1, 96));
+    tri_mailbox_sub_bulk(&box, 1, 4096);
+    cr_assert_eq(tri_mailbox_bulk(&box), 0);
+}
+
+Test(mailbox, bulk_for_an_actor_that_has_ended_is_not_the_next_ones)
+{
+    tri_mailbox_open(&box, 65535, 10, 4, TRI_REJECT);
+    cr_assert(tri_mailbox_add_bulk(&box, 65535, 4000));
+    cr_assert_not(tri_mailbox_add_bulk(&box, 65535, 97));
+    tri_mailbox_close(&box, &lanes);
+    tri_mailbox_open(&box, 65536, 10, 4, TRI_REJECT);
+    cr_assert_eq(tri_mailbox_bulk(&box), 0);
+    tri_mailbox_sub_bulk(&box, 65535, 4000); /* it was refused, and its sender is late */
+    cr_assert_eq(tri_mailbox_bulk(&box), 0);
+    cr_assert(tri_mailbox_add_bulk(&box, 65535, 4000), "its push will say that it is too late");
+    cr_assert_eq(tri_mailbox_bulk(&box), 0);
+    cr_assert(tri_mailbox_add_bulk(&box, 65536, 4096));
+    tri_mailbox_sub_bulk(&box, 65535, 1);
+    cr_assert_eq(tri_mailbox_bulk(&box), 4096);
 }
 
 Test(mailbox, one_message_is_let_in_however_much_it_carries)
 {
     tri_mailbox_open(&box, 1, 10, 0, TRI_REJECT);
-    cr_assert(tri_mailbox_add_bulk(&box, (uint64_t)1 << 40));
-    cr_assert_not(tri_mailbox_add_bulk(&box, 1));
-    tri_mailbox_sub_bulk(&box, (uint64_t)1 << 40);
-    cr_assert(tri_mailbox_add_bulk(&box, 1));
+    cr_assert(tri_mailbox_add_bulk(&box, 1, (uint64_t)1 << 40));
+    cr_assert_not(tri_mailbox_add_bulk(&box, 1, 1));
+    tri_mailbox_sub_bulk(&box, 1, (uint64_t)1 << 40);
+    cr_assert(tri_mailbox_add_bulk(&box, 1, 1));
 }
 
 Test(mailbox, the_largest_bounds_can_be_set)
 {
     tri_mailbox_open(&box, 1, TRI_MAILBOX_MAX, TRI_BULK_MAX_KIB, TRI_STOP);
     cr_assert_eq(tri_mailbox_policy(&box), TRI_STOP);
-    cr_assert(tri_mailbox_add_bulk(&box, 1));
-    cr_assert(tri_mailbox_add_bulk(&box, ((uint64_t)TRI_BULK_MAX_KIB << 10) - 1));
-    cr_assert_not(tri_mailbox_add_bulk(&box, 1));
+    cr_assert(tri_mailbox_add_bulk(&box, 1, 1));
+    cr_assert(tri_mailbox_add_bulk(&box, 1, ((uint64_t)TRI_BULK_MAX_KIB << 10) - 1));
+    cr_assert_not(tri_mailbox_add_bulk(&box, 1, 1));
 }
 
 Test(mailbox, a_bound_of_nothing_is_a_programmer_error, .signal = SIGABRT)
@@ -972,8 +989,8 @@ static void *add_and_sub(void *arg)
     struct tri_random random = { (uintptr_t)arg };
     for (unsigned i = 0; i < 100000; i++) {
         uint64_t bytes = 1 + tri_random_below(&random, 3000);
-        if (tri_mailbox_add_bulk(&box, bytes))
-            tri_mailbox_sub_bulk(&box, bytes);
+        if (tri_mailbox_add_bulk(&box, 1, bytes))
+            tri_mailbox_sub_bulk(&box, 1, bytes);
     }
     return NULL;
 }
@@ -986,5 +1003,5 @@ Test(mailbox, bulk_balances_between_threads)
         thread[i] = start_thread(add_and_sub, (void *)(uintptr_t)i);
     for (unsigned i = 0; i < 3; i++)
         join_thread(thread[i]);
-    cr_assert_eq(box.bulk, 0);
+    cr_assert_eq(tri_mailbox_bulk(&box), 0);
 }

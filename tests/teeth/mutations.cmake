@@ -52,6 +52,19 @@ mutation(push_after_a_try_forgets_a_poke
   NEW [[0);]]
   TEST mailbox/mailbox FILTER mailbox/a_poke_stays*)
 
+mutation(late_bulk_is_taken_off_the_next_actors
+  FILE mailbox/mailbox.c
+  OLD [[    while ((bulk - ((uint64_t)generation << TRI_BULK_BITS)) >> TRI_BULK_BITS == 0 &&
+        !ck_pr_cas_64_value(]]
+  NEW [[    while (generation && !ck_pr_cas_64_value(]]
+  TEST mailbox/mailbox FILTER mailbox/bulk_for_an_actor*)
+
+mutation(late_bulk_is_added_to_the_next_actors
+  FILE mailbox/mailbox.c
+  OLD [[            return true; /* another's: the push will say so */]]
+  NEW [[            generation++;]]
+  TEST mailbox/mailbox FILTER mailbox/bulk_for_an_actor*)
+
 mutation(drain_does_not_publish_the_backlog
   FILE mailbox/mailbox.c
   OLD [[    ck_pr_store_32(&box->backlog, lanes->count + tri_word_count(word)); /* before the chain leaves the word */]]

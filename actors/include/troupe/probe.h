@@ -20,10 +20,11 @@
 
 typedef struct tr_probe tr_probe;
 
-/* Makes a probe in a running system; it traps exits. NULL when there is no memory, or the system does not run. */
+/* Makes a probe in a running system; it traps exits. NULL when there is no memory, or the system does not run, or is just
+ * closing. */
 tr_probe *tr_probe_open(tr_system *system);
 
-/* Ends it. Before its system is closed. */
+/* Ends it. Before its system is closed: that kills it, if it is still there after all others. */
 void tr_probe_close(tr_probe *probe);
 
 tr_ref tr_probe_ref(const tr_probe *probe);
