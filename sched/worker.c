@@ -389,6 +389,8 @@ static bool steal_from(struct tri_worker *worker, struct tri_worker *victim)
 static bool steal(struct tri_worker *worker)
 {
     struct tri_sched *sched = worker->sched;
+    if (sched->count == 1)
+        return false; /* and nothing is drawn: what the program draws follows from the seed */
     uint32_t start = tri_random_below(&worker->random, sched->count);
     for (unsigned i = 0; i < sched->count; i++) {
         struct tri_worker *victim = sched->workers[(start + i) % sched->count];

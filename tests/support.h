@@ -44,6 +44,8 @@ static inline void open_system_with(tr_options options)
         options.actor = &quiet_root;
     if (!options.seed)
         options.seed = 42;
+    if (!options.watchdog_ns)
+        options.watchdog_ns = TR_FOREVER; /* what it says of a slow machine is not expected */
     cr_assert_eq(tr_open(&test_system, &options), 0);
     probe = tr_probe_open(&test_system);
     cr_assert_not_null(probe);

@@ -631,13 +631,10 @@ static int use_of_another_worker(tr_self *self, void *arg)
 
 static int use_when_both_run(tr_self *self, void *arg)
 {
-    static struct gate gate;
     static tr_self *first;
-    (void)arg;
-    if (!ck_pr_load_ptr(&first)) {
-        gate_init(&gate);
+    if (arg) {
         ck_pr_store_ptr(&first, self);
-        gate_pass(&gate); /* the other one has to run on another worker */
+        gate_pass(arg); /* the other one has to run on another worker */
     }
     tr_self *other = ck_pr_load_ptr(&first);
     return use_of_another_worker(self, &other);
@@ -645,9 +642,12 @@ static int use_when_both_run(tr_self *self, void *arg)
 
 static void use_the_self_of_a_running_worker(void)
 {
+    static struct gate gate;
+    gate_init(&gate);
     open_system(2);
     tr_ref a = make_puppet(0), b = make_puppet(0);
-    direct(a, use_when_both_run, NULL);
+    direct(a, use_when_both_run, &gate);
+    gate_await(&gate);
     direct(b, use_when_both_run, NULL);
     wait_for_the_end();
 }

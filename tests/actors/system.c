@@ -350,6 +350,7 @@ Test(system, systems_may_be_closed_while_others_send_to_them)
 
 struct lives {
     unsigned count;
+    tr_ref refs[9000];
     bool slots[1 << 16];
 };
 
@@ -357,11 +358,12 @@ static int live_and_die(tr_self *self, void *arg)
 {
     struct lives *lives = arg;
     for (unsigned i = 0; i < lives->count; i++) {
-        tr_ref ref = tr_spawn(self, &echo_actor, NULL);
-        cr_assert_not(tr_ref_is_nobody(ref));
-        lives->slots[tri_ref_slot(ref)] = true;
-        tr_exit(self, ref, 0);
+        lives->refs[i] = tr_spawn(self, &echo_actor, NULL);
+        cr_assert_not(tr_ref_is_nobody(lives->refs[i]));
+        lives->slots[tri_ref_slot(lives->refs[i])] = true;
     }
+    for (unsigned i = 0; i < lives->count; i++)
+        tr_exit(self, lives->refs[i], 0);
     return TR_CONTINUE;
 }
 

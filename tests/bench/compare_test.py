@@ -221,7 +221,7 @@ class Running(unittest.TestCase):
     def test_what_fails_or_takes_too_long_is_told_and_the_others_go_on(self):
         child = f'sleep 60 & echo $! >"{self.path("pid")}"; wait'
         code, out, err = self.compare(
-            *"--rounds 1 --threads 1 --workloads ring --limit 0.5".split(),
+            *"--rounds 1 --threads 1 --workloads ring --limit 3".split(),
             self.program("a", "exit 5"), self.program("b", child), self.program("c", "exit 0"), self.program("d"),
         )
         self.assertEqual(code, 1)

@@ -50,6 +50,17 @@ static void close_listener(tr_ref listener)
 }
 
 /* Takes the accepted connection over, and says and hears something on it. */
+static void talk(tr_ref connection, int peer)
+{
+    act(WRITE, connection, .bytes = "welcome", .size = 7);
+    peer_expect(peer, "welcome");
+    peer_send(peer, "thanks", 6);
+    expect_data(connection, "thanks");
+    close(peer);
+    expect(tr_tcp_eof);
+    expect_closed(connection, 0);
+}
+
 static void greet(tr_ref connection, int peer)
 {
     act(OWN, connection, .other = tr_probe_ref(probe));
@@ -58,13 +69,7 @@ static void greet(tr_ref connection, int peer)
     cr_assert(tr_ref_eq(m->from, connection));
     cr_assert(tr_address_eq(&tr_body(tr_tcp_connected, m)->local, &local));
     cr_assert(tr_address_eq(&tr_body(tr_tcp_connected, m)->remote, &remote));
-    act(WRITE, connection, .bytes = "welcome", .size = 7);
-    peer_expect(peer, "welcome");
-    peer_send(peer, "thanks", 6);
-    expect_data(connection, "thanks");
-    close(peer);
-    expect(tr_tcp_eof);
-    expect_closed(connection, 0);
+    talk(connection, peer);
 }
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
@@ -562,11 +567,17 @@ Test(tcp_listen, without_descriptors_accepting_pauses_once_and_recovers_by_itsel
     struct rlimit old = leave_descriptors(1 + FREE); /* before it listens: uring looks at the limit when it begins */
     tr_address address = listen_somewhere(&listener, NULL);
 
-    int64_t start = tri_clock_now(&tri_clock_real), cpu = cpu_ns();
+    int64_t start = tri_clock_now(&tri_clock_real), full = INT64_MAX, cpu = 0;
     cr_assert_eq(write(tell, &address, sizeof address), sizeof address);
-    while (tri_clock_now(&tri_clock_real) - start < TR_MS(1500)) { /* one retry included */
-        if (!(m = tr_probe_receive(probe, TR_MS(50))))
+    while (full == INT64_MAX || tri_clock_now(&tri_clock_real) - full < TR_MS(1300)) { /* one retry included */
+        if (full == INT64_MAX && paused && got == FREE) {
+            full = tri_clock_now(&tri_clock_real);
+            cpu = cpu_ns();
+        }
+        if (!(m = tr_probe_receive(probe, full == INT64_MAX ? SOON : TR_MS(50)))) {
+            cr_assert_neq(full, INT64_MAX, "paused %d times, got %d", paused, got);
             continue;
+        }
         paused += tr_is(tr_tcp_accept_paused, m);
         if (tr_is(tr_tcp_accept_paused, m))
             cr_assert_eq(tr_body(tr_tcp_accept_paused, m)->reason, TR_EMFILE);
@@ -577,14 +588,14 @@ Test(tcp_listen, without_descriptors_accepting_pauses_once_and_recovers_by_itsel
     }
     cr_assert_eq(paused, 1, "%d times, got %d", paused, got);
     cr_assert_eq(got, FREE);
-    cr_assert_lt(cpu_ns() - cpu, TR_MS(500)); /* it was not busy all the time */
+    cr_assert_lt(cpu_ns() - cpu, TR_MS(650)); /* it was not busy all the time */
 
     setrlimit(RLIMIT_NOFILE, &old);
     while (got < COME) {
         cr_assert_not_null(m = tr_probe_receive(probe, SOON));
         cr_assert(!tr_is(tr_tcp_accept_paused, m));
         if (tr_is(tr_tcp_accepted, m)) {
-            cr_assert_geq(tri_clock_now(&tri_clock_real) - start, TR_SECONDS(2));
+            cr_assert_geq(tri_clock_now(&tri_clock_real) - start, TR_SECONDS(1));
             got++;
             act(OWN, tr_body(tr_tcp_accepted, m)->connection, .other = tr_probe_ref(probe));
         }
@@ -602,10 +613,20 @@ Test(tcp_listen, connections_that_are_reset_at_once_do_not_end_the_listener)
     tr_address address = listen_somewhere(&listener, NULL);
     for (int i = 0; i < 200; i++)
         peer_reset(peer_connect(&address));
-    for (const tr_msg *m; (m = tr_probe_receive(probe, TR_MS(100)));)
-        cr_assert(tr_is(tr_tcp_accepted, m));
     int peer = peer_connect(&address);
-    greet(accepted(listener), peer);
+    tr_address its = tri_socket_local(peer);
+    tr_ref last = TR_NOBODY; /* the peer's is the last that is accepted; how many of the others are, nobody knows */
+    for (unsigned open = 0; tr_ref_is_nobody(last) || open > 1;) {
+        const tr_msg *m = tr_probe_receive(probe, SOON);
+        cr_assert_not_null(m);
+        if (tr_is(tr_tcp_accepted, m))
+            open += act(OWN, tr_body(tr_tcp_accepted, m)->connection, .other = tr_probe_ref(probe)) == 0;
+        else if (tr_is(tr_tcp_connected, m) && tr_address_eq(&tr_body(tr_tcp_connected, m)->remote, &its))
+            last = m->from;
+        else
+            open -= tr_is(tr_tcp_closed, m);
+    }
+    talk(last, peer);
     close_listener(listener);
     close_system();
 }

@@ -82,13 +82,14 @@ Test(tcp_rules, what_is_asked_of_an_attempt_is_answered_after_connected)
 
 struct handing {
     const char *address;
+    int64_t limit;
     tr_ref connection, to;
 };
 
 static int connect_for(tr_self *self, void *arg)
 {
     struct handing *h = arg;
-    int error = tr_tcp_connect(self, &h->connection, h->address, .connect_ns = TR_MS(100));
+    int error = tr_tcp_connect(self, &h->connection, h->address, .connect_ns = h->limit);
     return error ? error : tr_tcp_own(self, h->connection, h->to);
 }
 
@@ -99,7 +100,7 @@ Test(tcp_rules, an_attempt_that_is_handed_over_is_the_new_owners_alone)
     int fillers[8], deaf, listener = peer_listen(&address);
     open_system(2);
     tr_probe *old = probe, *heir = tr_probe_open(&test_system);
-    struct handing h = { .address = tr_address_text(&address, text), .to = tr_probe_ref(heir) };
+    struct handing h = { .address = tr_address_text(&address, text), .limit = SOON, .to = tr_probe_ref(heir) };
     for (int i = 0; i < 50; i++) {
         probe = old;
         cr_assert_eq(tr_probe_do(probe, connect_for, &h), 0);
@@ -113,6 +114,7 @@ Test(tcp_rules, an_attempt_that_is_handed_over_is_the_new_owners_alone)
     close(listener);
     deaf = peer_listen_deaf(&address, fillers);
     tr_address_text(&address, text);
+    h.limit = TR_MS(100);
     probe = old;
     cr_assert_eq(tr_probe_do(probe, connect_for, &h), 0);
     probe = heir;
@@ -303,7 +305,8 @@ Test(tcp_rules, writing_on_and_on_to_a_peer_that_is_gone_comes_to_an_end)
         m = tr_probe_receive(probe, SOON);
     cr_assert(m && tr_is(tr_tcp_closed, m));
     int reason = tr_body(tr_tcp_closed, m)->reason;
-    cr_assert(reason == TR_ECONNRESET || reason == TR_EPIPE, "closed: %s", tr_error_name(reason));
+    cr_assert(reason == TR_ECONNRESET || reason == TR_EPIPE || reason == TR_EFULL, /* that, if the system is slow to say it */
+        "closed: %s", tr_error_name(reason));
     close_system();
 }
 

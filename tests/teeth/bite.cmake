@@ -98,7 +98,7 @@ function(mutation name)
     file(COPY ${SOURCE}/tests/${header} DESTINATION ${tree}/tests)
   endforeach()
   set(files "")
-  set(tries 1)
+  set(tries 3) # a pause in a test may not have been long enough, or two threads may not have met
   set(ports "")
   math(EXPR last "${ARGC} - 1")
   set(i 1)

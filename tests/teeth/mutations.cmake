@@ -3,8 +3,8 @@
 #   mutation(NAME FILE file OLD [[…]] NEW [[…]] [FILE … OLD … NEW …] TEST program FILTER suite/test [TRIES n] [PORT port]
 #            [DEFAULT])
 #
-# OLD must stand in the file exactly once. TEST is the test's source, without .c, below tests/. TRIES: how often the test may
-# be run until it fails, for mistakes that show only when two threads meet at the wrong moment. PORT: the one it concerns, if
+# OLD must stand in the file exactly once. TEST is the test's source, without .c, below tests/. TRIES (3): how often the test
+# may be run until it fails; more for mistakes that show only when two threads meet at the wrong moment. PORT: the one it concerns, if
 # it is not both. DEFAULT: belongs to the default run, too; those must be fast.
 
 # ---- mailbox/ ----------------------------------------------------------------------------------------------------------

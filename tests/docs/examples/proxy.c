@@ -151,7 +151,7 @@ Test(proxy, a_target_that_refuses_ends_that_connection_and_no_other)
     snprintf(text, sizeof text, "proxy: target 127.0.0.1:%u: connection refused\n", target_port);
     long length = stream_read(&proxy.process.err, err, sizeof err - 1, SOON_MS);
     err[length > 0 ? length : 0] = 0;
-    cr_assert_str_eq(err, text);
+    cr_assert_not_null(strstr(err, text), "%s", err);
     listener = -1;
     close_proxy();
 }
