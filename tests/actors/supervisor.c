@@ -443,7 +443,7 @@ static int take_name(tr_self *self, void *arg)
 
 Test(supervisor, a_child_whose_name_is_taken_comes_when_the_name_is_free)
 {
-    static const tr_child children[] = { CHILD(0), CHILD(1, .name = "wanted", .intensity = 1000), CHILD(2) };
+    static const tr_child children[] = { CHILD(0), CHILD(1, .name = "wanted", .intensity = 1000, .period_ns = 1), CHILD(2) };
     static const tr_supervisor table = {
         TR_SUPERVISOR, .name = "table", .backoff_ns = TR_MS(1), .backoff_max_ns = TR_MS(2), CHILDREN(children) };
     open_stage();

@@ -20,7 +20,8 @@ Test(supervisor_restart, a_child_uses_up_its_intensity_and_its_supervisor_ends)
     static const uint32_t intensities[] = { 0, 1, 2, 7, 50 };
     open_stage();
     for (unsigned i = 0; i < 5; i++) {
-        tr_child children[] = { CHILD(0), CHILD(1, .name = "restless", .intensity = intensities[i]), CHILD(2) };
+        tr_child children[] = {
+            CHILD(0), CHILD(1, .name = "restless", .intensity = intensities[i], .period_ns = TR_HOURS(1)), CHILD(2) };
         tr_supervisor table = { TR_SUPERVISOR, .name = "table", AT_ONCE, CHILDREN(children) };
         tr_ref members[3], supervisor = supervise(&table);
         expect_cast(members, 3);

@@ -179,8 +179,8 @@ static inline void limit_time(int fd)
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
-/* buffer_bytes: of the kernel's buffers; 0: as it likes */
-static inline int connect_to(uint16_t port, int buffer_bytes)
+/* buffer_bytes: of the kernel's buffers; 0: as it likes. Refused: -1. */
+static inline int try_to_connect(uint16_t port, int buffer_bytes)
 {
     struct sockaddr_in to = loopback(port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -190,7 +190,17 @@ static inline int connect_to(uint16_t port, int buffer_bytes)
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer_bytes, sizeof buffer_bytes);
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes);
     }
-    cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof to), 0, "connect: %s", strerror(errno));
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
+        return fd;
+    cr_assert_eq(errno, ECONNREFUSED, "connect: %s", strerror(errno));
+    close(fd);
+    return -1;
+}
+
+static inline int connect_to(uint16_t port, int buffer_bytes)
+{
+    int fd = try_to_connect(port, buffer_bytes);
+    cr_assert(fd >= 0, "refused");
     return fd;
 }
 
