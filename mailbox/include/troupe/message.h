@@ -54,7 +54,7 @@ typedef struct tr_type {
     uint32_t size;                    /* of the body, in bytes */
     uint32_t flags;                   /* TR_TYPE_… */
     void (*drop)(void *body);         /* releases what a body owns (buffers, memory); NULL: plain data */
-    size_t (*bulk)(const void *body); /* bytes of bulk a body carries, for the receiver's bound; NULL: none */
+    size_t (*bulk)(const void *body); /* bytes of bulk a body carries, at most 2^47, for the receiver's bound; NULL: none */
     const void *codec;                /* how the body crosses a process or a network; NULL, for later */
     int reserved_;
 } tr_type;
