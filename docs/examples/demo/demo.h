@@ -60,8 +60,8 @@ TR_MESSAGE(client_report, struct report report;);
 
 struct client {
     unsigned number; /* of those of its service, from 0 */
-    const char *address;
     tr_ref director;
+    char address[TR_ADDRESS_TEXT];
 };
 
 enum { CONNECTIONS_MAX = 10000, CHAT_SHARE = 5, CHAT_CLIENTS_MAX = CONNECTIONS_MAX / CHAT_SHARE };

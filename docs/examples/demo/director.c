@@ -1,6 +1,8 @@
 /* The root of the demo: starts everything, counts, and says how it went. */
 #include "display.h"
 
+#include <string.h>
+
 enum { SHOW_MS = 100, PATIENCE_SECONDS = 20 /* for the clients to connect, and to finish */ };
 enum timer { SHOW, GIVE_UP };
 
@@ -26,7 +28,8 @@ static void spawn_clients(tr_self *self, struct director *me)
 {
     for (unsigned i = 0; i < me->demo->connections; i++) {
         enum service service = service_of(i);
-        struct client client = { me->score.tally[service].clients++, me->address[service], tr_me(self) };
+        struct client client = { me->score.tally[service].clients++, tr_me(self), "" };
+        memcpy(client.address, me->address[service], sizeof client.address); /* they may live longer than the director */
         const tr_actor *actor = service == CHAT ? &chat_client_actor : &echo_client_actor;
         me->clients[i] = tr_spawn(self, actor, &client, .monitor = true);
     }
