@@ -555,7 +555,7 @@ static int64_t cpu_ns(void)
     return t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* B37. */
+/* B37. (That the pause is a second is checked where time is virtual: io/sim_transports.c.) */
 Test(tcp_listen, without_descriptors_accepting_pauses_once_and_recovers_by_itself)
 {
     enum { FREE = 5, COME = 12 };
@@ -567,7 +567,7 @@ Test(tcp_listen, without_descriptors_accepting_pauses_once_and_recovers_by_itsel
     struct rlimit old = leave_descriptors(1 + FREE); /* before it listens: uring looks at the limit when it begins */
     tr_address address = listen_somewhere(&listener, NULL);
 
-    int64_t start = tri_clock_now(&tri_clock_real), full = INT64_MAX, cpu = 0;
+    int64_t full = INT64_MAX, cpu = 0;
     cr_assert_eq(write(tell, &address, sizeof address), sizeof address);
     while (full == INT64_MAX || tri_clock_now(&tri_clock_real) - full < TR_MS(1300)) { /* one retry included */
         if (full == INT64_MAX && paused && got == FREE) {
@@ -595,7 +595,6 @@ Test(tcp_listen, without_descriptors_accepting_pauses_once_and_recovers_by_itsel
         cr_assert_not_null(m = tr_probe_receive(probe, SOON));
         cr_assert(!tr_is(tr_tcp_accept_paused, m));
         if (tr_is(tr_tcp_accepted, m)) {
-            cr_assert_geq(tri_clock_now(&tri_clock_real) - start, TR_SECONDS(1));
             got++;
             act(OWN, tr_body(tr_tcp_accepted, m)->connection, .other = tr_probe_ref(probe));
         }
