@@ -179,7 +179,7 @@ enum { HUNGRY_NS = 10000000 };
 
 void tri_port_wait_for_memory(struct tri_io_port *port, struct tri_slot *slot, struct tri_op *read)
 {
-    tri_assert(read->state == TRI_OP_IDLE);
+    tri_assert(read->state == TRI_OP_IDLE && !(read->flags & TRI_OP_QUEUED)); /* so its link is free */
     tri_port_forget(port, read);
     read->msg.next_ = (tr_msg *)(void *)port->hungry;
     read->msg.from.bits = (uint64_t)(uintptr_t)slot;

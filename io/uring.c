@@ -53,7 +53,8 @@ struct uring {
     uint16_t place[BUFFERS];  /* of each number in it */
     uint16_t given;           /* counts them */
     bool bundles;             /* the kernel can fill several buffers at once */
-    struct tri_op *starved;   /* receives that found no buffer, linked by msg.next_ */
+    struct tri_endpoint *starved; /* those whose receive found no buffer, linked by next; not by the message of the operation,
+                               * which may be queued with what came before */
     int wake_fd;
     bool wake_armed;
 };
@@ -185,10 +186,10 @@ static void note_cancel(struct uring *u, struct tri_op *op)
 
 static void unstarve(struct uring *u, struct tri_op *op)
 {
-    struct tri_op **at = &u->starved;
-    while (*at != op)
-        at = (struct tri_op **)&(*at)->msg.next_;
-    *at = (struct tri_op *)(void *)op->msg.next_;
+    struct tri_endpoint **at = &u->starved;
+    while (*at != endpoint_of(op))
+        at = &(*at)->next;
+    *at = endpoint_of(op)->next;
     op->flags &= (uint8_t)~TRI_OP_STARVED;
 }
 
@@ -277,8 +278,8 @@ static void starve(struct uring *u, struct tri_op *op)
         return;
     }
     op->flags |= TRI_OP_STARVED;
-    op->msg.next_ = (tr_msg *)(void *)u->starved;
-    u->starved = op;
+    endpoint_of(op)->next = u->starved;
+    u->starved = endpoint_of(op);
 }
 
 static void received(struct uring *u, struct tri_op *op, int result, unsigned flags)
@@ -357,12 +358,12 @@ static void feed_starved(struct uring *u)
 {
     if (!u->starved || u->missing == BUFFERS)
         return;
-    struct tri_op *op = u->starved, *next;
+    struct tri_endpoint *endpoint = u->starved, *next;
     u->starved = NULL;
-    for (; op; op = next) {
-        next = (struct tri_op *)(void *)op->msg.next_;
-        op->flags &= (uint8_t)~TRI_OP_STARVED;
-        note_receive(u, op);
+    for (; endpoint; endpoint = next) {
+        next = endpoint->next;
+        endpoint->read.flags &= (uint8_t)~TRI_OP_STARVED;
+        note_receive(u, &endpoint->read);
     }
 }
 

@@ -1,6 +1,8 @@
 /* What goes wrong: owners that are killed, memory that runs out, an actor that hoards, an end amid everything. */
 #include "tests/io/tcp_support.h"
 
+#include "sched/worker.h"
+
 #include <malloc.h>
 #include <stdio.h>
 
@@ -621,6 +623,74 @@ Test(tcp_faults, a_hoarder_of_buffers_starves_nobody)
     for (int i = 0; i < OTHERS; i++)
         close(peers[i]);
     close(hoarder);
+    close_system();
+}
+
+/* To all at once, from a handler of the only worker: a little, which the port takes while nobody can handle it, and then more
+ * than it has buffers for. A receive that finds no buffer is tried again, while what came before is still queued for its
+ * connection, behind a command. */
+enum { FLOODERS = 40, TRICKLE = 500, FLOOD = 200000 };
+
+static int flooders[FLOODERS];
+static tr_ref flooded[FLOODERS]; /* the connections of the server with them */
+static unsigned known;
+
+static void look_at_the_port(void)
+{
+    struct tri_port *port = tri_worker_here->port;
+    for (int i = 0; i < 4; i++)
+        port->class->poll(port, TRI_NO_WAIT);
+}
+
+static int flood(tr_self *self, void *arg)
+{
+    static char wave[FLOOD];
+    for (int i = 0; i < FLOODERS; i++) {
+        tr_tcp_window(self, flooded[i], 65536);
+        peer_send(flooders[i], memset(wave, *(const int *)arg + i, TRICKLE), TRICKLE);
+    }
+    look_at_the_port();
+    for (int i = 0; i < FLOODERS; i++)
+        peer_send(flooders[i], memset(wave, *(const int *)arg + i, FLOOD), FLOOD);
+    look_at_the_port();
+    return 0;
+}
+
+static int floodable(tr_self *self, void *state, const tr_msg *m)
+{
+    if (tr_is(tr_tcp_accepted, m))
+        flooded[known++] = tr_body(tr_tcp_accepted, m)->connection;
+    return server(self, state, m);
+}
+
+static const tr_actor floodable_actor = { TR_SPEC, .name = "server", .start = server_start, .receive = floodable };
+
+Test(tcp_faults, a_flood_that_uses_up_all_buffers_at_once_comes_back_whole)
+{
+    static char wave[TRICKLE + FLOOD], back[TRICKLE + FLOOD];
+    struct rlimit files = { 4096, 4096 };
+    setrlimit(RLIMIT_NOFILE, &files);
+    cr_assert_eq(tr_open(&test_system, &(tr_options){ .actor = &floodable_actor, .workers = 1 }), 0);
+    cr_assert(wait_for(&server_stands));
+    probe = tr_probe_open(&test_system);
+    for (int i = 0; i < FLOODERS; i++) {
+        flooders[i] = peer_connect(&server_address);
+        setsockopt(flooders[i], SOL_SOCKET, SO_SNDBUF, &(int){ 2 * FLOOD }, sizeof(int)); /* so that a flood is sent at once */
+    }
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < FLOODERS; i++) { /* whoever sends little is received by an operation that goes on */
+            peer_send(flooders[i], "hello", 5);
+            peer_expect(flooders[i], "hello");
+        }
+        cr_assert_eq(tr_probe_do(probe, flood, &round), 0);
+        for (int i = 0; i < FLOODERS; i++) {
+            memset(wave, round + i, sizeof wave);
+            peer_read(flooders[i], back, sizeof back);
+            cr_assert_arr_eq(back, wave, sizeof wave);
+        }
+    }
+    for (int i = 0; i < FLOODERS; i++)
+        close(flooders[i]);
     close_system();
 }
 

@@ -1145,3 +1145,10 @@ mutation(shutdown_does_not_wait
     tri_socket_shutdown(me->end.fd);
     return TR_CONTINUE;]]
   TEST io/tcp FILTER tcp/shutdown_waits*)
+
+mutation(a_starved_receive_is_linked_by_its_message
+  FILE io/uring.c
+  OLD [[    endpoint_of(op)->next = u->starved;]]
+  NEW [[    endpoint_of(op)->next = u->starved;
+    op->msg.next_ = u->starved ? &u->starved->read.msg : NULL;]]
+  TEST io/tcp_faults FILTER tcp_faults/a_flood_that_uses_up* PORT uring)
