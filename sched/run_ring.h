@@ -15,7 +15,8 @@
  *
  * Memory order. The fence before a new tail releases the slot and the entry itself, all that its last runner read and
  * wrote; the fence behind the read of the tail in steal acquires them, so no slot is read that is older than the tail.
- * The head is read before the tail, so the tail is not behind it. The CAS, with a fence before it, keeps the reads of the
+ * In which order a thief reads head and tail does not matter: if the two do not fit together the count is absurd, or the CAS
+ * fails, or fewer are seen than there are. The CAS, with a fence before it, keeps the reads of the
  * slots in front of giving the places free; the owner writes to a place only after it has read a head beyond it, and a
  * store does not go ahead of the branch it hangs on.
  *
@@ -27,6 +28,7 @@
 #define TRI_RUN_RING_H
 
 #include "mailbox/compiler.h"
+#include "mailbox/panic.h"
 
 #include <ck_pr.h>
 #include <stdbool.h>
@@ -77,6 +79,7 @@ static inline uint32_t tri_ring_steal(struct tri_ring *ring, const struct tri_ri
 {
     struct tri_ring *from = (struct tri_ring *)from_;
     uint32_t head = ck_pr_load_32(&from->head), count;
+    tri_assert(ck_pr_load_32(&ring->head) == ring->tail); /* or what waits there is written over, and lost */
     do {
         ck_pr_fence_load(); /* head before tail */
         count = ck_pr_load_32(&from->tail) - head;

@@ -494,8 +494,10 @@ static bool spin(struct tri_worker *worker)
     }
     ck_pr_stall();
     tri_worker_attend(worker);
-    search(worker);
-    stop_searching(worker);
+    if (!tri_ring_size(&worker->ring)) { /* else there is work, and a thief's ring must be empty */
+        search(worker);
+        stop_searching(worker);
+    }
     return true;
 }
 

@@ -275,3 +275,127 @@ Test(park, a_worker_that_has_spun_in_vain_sleeps_and_can_be_woken)
     }
     close_sched();
 }
+
+/* ---- what a spinning worker finds --------------------------------------------------------------------------------- */
+
+enum { COMING = TRI_RING_SIZE, WAITING = 200 };
+
+static struct player coming[COMING], waiting[WAITING], holder;
+static unsigned int polling, surplus_is_there, have_come;
+
+static bool something_comes(struct tri_port *port)
+{
+    (void)port;
+    return tri_worker_here->index == 1 && !ck_pr_load_uint(&have_come);
+}
+
+/* When the other has its surplus, the ring of this one is filled to the last place. */
+static void bring(struct tri_port *port, int64_t deadline)
+{
+    if (!something_comes(port)) {
+        spinning_poll(port, deadline);
+        return;
+    }
+    ck_pr_store_uint(&polling, 1);
+    wait_until(ck_pr_load_uint(&surplus_is_there));
+    for (unsigned i = 0; i < COMING; i++)
+        schedule_here(tri_worker_here, &coming[i]);
+    ck_pr_store_uint(&have_come, 1);
+}
+
+static const struct tri_port_class bringing_class = {
+    "bringing", bring, spinning_wake, something_comes, spinning_close };
+
+static int open_bringing(struct tri_worker *worker, void *arg, struct tri_port **port)
+{
+    int error = open_spinning(worker, arg, port);
+    (*port)->class = &bringing_class;
+    return error;
+}
+
+static bool all_ended(const struct player *players, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (ended(&players[i]) != 1)
+            return false;
+    return true;
+}
+
+/* Holds its worker until the other one has had what came to it, and some of what waits here. */
+static void have_surplus(struct tri_worker *worker, struct player *player)
+{
+    (void)player;
+    wait_until(ck_pr_load_uint(&polling));
+    for (unsigned i = 0; i < WAITING; i++)
+        schedule_here(worker, &waiting[i]);
+    ck_pr_store_uint(&surplus_is_there, 1);
+    wait_until(all_ended(coming, COMING));
+    wait_until(ck_pr_load_32(&sched.workers[1]->steals) > 0);
+}
+
+static void open_two_that_spin(tri_port_open *port_open)
+{
+    struct tri_sched_config config = cast_config(2);
+    config.spin_ns = TR_SECONDS(30);
+    config.port_open = port_open;
+    cr_assert_eq(tri_sched_start(&sched, &config), 0);
+    take_monitor_away(); /* nobody is found to be stuck */
+}
+
+Test(park, a_spinning_worker_to_which_something_comes_does_not_steal_into_it)
+{
+    for (unsigned i = 0; i < COMING; i++)
+        cast_player(&coming[i], TRI_HOME_ANY, NULL);
+    for (unsigned i = 0; i < WAITING; i++)
+        cast_player(&waiting[i], TRI_HOME_ANY, NULL);
+    cast_player(&holder, 0, have_surplus);
+    open_two_that_spin(open_bringing);
+    schedule(&holder);
+    wait_until(all_ended(&holder, 1) && all_ended(waiting, WAITING));
+    cr_assert_eq(ck_pr_load_32(&sched.workers[1]->parks), 0); /* it found its work by spinning */
+    give_monitor_back();
+    close_sched();
+}
+
+static unsigned int looks; /* of the spinning one */
+
+static bool count_looks(struct tri_port *port)
+{
+    (void)port;
+    if (tri_worker_here->index == 1)
+        ck_pr_store_uint(&looks, looks + 1);
+    return false;
+}
+
+static const struct tri_port_class counting_class = {
+    "counting", spinning_poll, spinning_wake, count_looks, spinning_close };
+
+static int open_counting(struct tri_worker *worker, void *arg, struct tri_port **port)
+{
+    int error = open_spinning(worker, arg, port);
+    (*port)->class = &counting_class;
+    return error;
+}
+
+static void have_no_surplus(struct tri_worker *worker, struct player *player)
+{
+    (void)player;
+    for (unsigned i = 0; i < 2; i++) /* one to run next, and one that waits */
+        schedule_here(worker, &waiting[i]);
+    unsigned before = ck_pr_load_uint(&looks);
+    wait_until(ck_pr_load_uint(&looks) - before > 1000);
+    for (unsigned i = 0; i < 2; i++)
+        cr_assert_eq(ck_pr_load_uint(&waiting[i].begun), 0);
+}
+
+Test(park, the_one_that_waits_for_a_busy_worker_is_not_stolen)
+{
+    for (unsigned i = 0; i < 2; i++)
+        cast_player(&waiting[i], TRI_HOME_ANY, NULL);
+    cast_player(&holder, 0, have_no_surplus);
+    open_two_that_spin(open_counting);
+    schedule(&holder);
+    wait_until(all_ended(&holder, 1) && all_ended(waiting, 2));
+    give_monitor_back();
+    close_sched();
+}

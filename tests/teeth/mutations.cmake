@@ -237,6 +237,28 @@ mutation(a_worker_forgets_that_it_was_woken_to_search
   NEW [[    ck_pr_fas_uint(&worker->state, TRI_RUNNING);]]
   TEST sched/park FILTER park/an_injection_when_all*)
 
+mutation(a_spinning_worker_steals_into_what_has_come
+  FILE sched/worker.c
+  OLD [[    if (!tri_ring_size(&worker->ring)) { /* else]]
+  NEW [[    if (true) { /* else]]
+  TEST sched/park FILTER park/a_spinning*)
+
+mutation(a_spinning_worker_does_not_search
+  FILE sched/worker.c
+  OLD [[        search(worker);
+        stop_searching(worker);
+    }
+    return true;]]
+  NEW [[    }
+    return true;]]
+  TEST sched/park FILTER park/a_spinning*)
+
+mutation(what_is_no_surplus_is_stolen
+  FILE sched/worker.c
+  OLD [[stuck ? 1 : 2)]]
+  NEW [[1)]]
+  TEST sched/park FILTER park/the_one_that_waits*)
+
 mutation(the_permission_to_search_is_not_given_back
   FILE sched/sched.c
   OLD [[        ck_pr_store_32(&sched->searchers, 0);
