@@ -19,7 +19,7 @@ bool tri_outbox_begin(tr_self *self, struct tri_slot *slot, tr_msg *m)
     box->room = TRI_OUTBOX_MAX - 1;
     m->next_ = NULL;
     self->holds = true;
-    self->usual = TRI_SYSTEMS_MAX; /* all ways but tri_outbox_add lead by tri_outbox_flush */
+    self->usual = TRI_UNUSUAL; /* all ways but tri_outbox_add lead by tri_outbox_flush */
     return true;
 }
 
@@ -36,6 +36,8 @@ static tr_msg *oldest_first(tr_msg *newest)
 
 void tri_outbox_push(tr_self *self)
 {
+    if (tri_unlikely(tri_worker_here != self->worker))
+        tri_panic("a handler goes on in a child of fork(): it must end there, by exec or _exit");
     struct tri_outbox *box = &self->outbox;
     tr_ref to = box->to; /* dead letters are sent, too */
     struct tri_slot *slot = tri_slot_find(to); /* it may be another's by now */

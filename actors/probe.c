@@ -92,7 +92,7 @@ tr_probe *tr_probe_open(tr_system *handle)
         probe->last = &probe->first;
         pthread_mutex_init(&probe->lock, NULL);
         tri_condition_init(&probe->changed);
-        tr_self self = { .system = system, .usual = TRI_SYSTEMS_MAX, .slots.shelf = &system->slots };
+        tr_self self = { .system = system, .usual = TRI_UNUSUAL, .slots.shelf = &system->slots };
         struct tri_slot *slot = tri_spawn_prepare(&self, &probe_actor, &probe, TRI_HOME_ANY, &error);
         ck_pr_inc_64(&system->foreign.spawned);
         ck_pr_fence_memory(); /* pairs with tri_system_end(): either it counts this actor, or we see that it is too late */

@@ -34,7 +34,7 @@ struct tr_self {
     bool answered;           /* it is a request and has had its answer, */
     int refused;             /* or will have this one (negative) when its handler returns */
     uint16_t usual;          /* number of the system to whose actors messages go the usual way: this one, or none (that
-                              * is TRI_SYSTEMS_MAX) where there is a watcher, or no worker, or messages are held */
+                              * is TRI_UNUSUAL) where there is a watcher, or no worker, or messages are held */
     bool watched;            /* there is a watcher: every message is special (see turn.c) */
     bool ended;              /* the running actor has, its mailbox is being emptied; */
     int reason;              /* and why */

@@ -151,17 +151,24 @@ static struct tri_system *enter_system_of(struct tri_slot *slot)
     return NULL;
 }
 
+/* Why the actor that a slot has, or had, cannot be reached. */
+static int down_or_elsewhere(struct tri_slot *slot)
+{
+    return slot && tri_system_elsewhere(ck_pr_load_16(&slot->run.system)) ? TR_ECLOSED : TR_EDOWN;
+}
+
 /* From a thread that is none of the receiver's system. */
 static TRI_COLD int deliver_from_outside(tr_self *self, struct tri_slot *slot, tr_ref to, tr_msg *m)
 {
     struct tri_system *system = enter_system_of(slot);
     if (!system || tri_slot_find(to) != slot) { /* it ended while we entered */
+        int reason = down_or_elsewhere(slot);
         if (!(m->flags_ & TRI_MSG_RUNTIME))
             count_sent(self, NULL);
-        tri_dead(self, NULL, to, m, TR_EDOWN);
+        tri_dead(self, NULL, to, m, reason);
         if (system)
             tri_system_leave(system->number);
-        return TR_EDOWN;
+        return reason;
     }
     self = tri_self_here(system);
     if (!(m->flags_ & TRI_MSG_RUNTIME))
@@ -348,11 +355,12 @@ int tr_send_failed_(tr_self *self, tr_ref to, const tr_type *type, const void *b
         body);
 }
 
-/* A message from a foreign thread, for an actor of this system (NULL: it is gone); NULL and *reason otherwise. */
+/* A message from a foreign thread, for an actor of this system (NULL: there is none, for this reason); NULL and *reason
+ * otherwise. */
 static tr_msg *post_message(struct tri_system *system, const tr_type *type, const void *body, size_t size, int *reason)
 {
     bool stranger = system && system->config.sched.sim && !tri_sim_mine();
-    *reason = !system                                                  ? TR_EDOWN
+    *reason = !system                                                  ? *reason
               : stranger                                               ? TR_ENOTSUP
               : ck_pr_load_uint(&system->state) != TRI_SYSTEM_OPEN ? TR_ECLOSED
               : size > TR_BODY_MAX                                     ? TR_EMSGSIZE
@@ -375,7 +383,7 @@ int tr_post_(tr_ref to, const tr_type *type, const void *body, size_t size)
     tri_outbox_flush(tri_worker_here ? tri_worker_here->context : NULL);
     struct tri_slot *slot = tri_slot_find(to);
     struct tri_system *system = slot ? enter_system_of(slot) : NULL;
-    int reason;
+    int reason = down_or_elsewhere(slot);
     tr_msg *m = post_message(system, type, body, size, &reason);
     int result = m ? tri_deliver(NULL, to, m)
                    : drop_body(system ? tri_self_here(system) : NULL, system,

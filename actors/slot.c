@@ -41,6 +41,8 @@ bool tr_alive(tr_ref actor)
     struct tri_slot *slot = tri_slot_find(actor);
     if (!slot || ck_pr_load_64(&slot->box.word) == TRI_WORD_CLOSED)
         return false;
+    if (tri_system_elsewhere(ck_pr_load_16(&slot->run.system)))
+        return false;
     ck_pr_fence_load(); /* the slot's next actor has its identity before the word is open again, its generation after */
     return tr_ref_eq(tri_slot_ref(slot), actor);
 }

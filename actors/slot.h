@@ -38,7 +38,8 @@
 
 struct tri_cold;
 
-enum { TRI_NO_SYSTEM = 0xffff }; /* tri_slot.run.system: it is in nobody's hands */
+/* tri_slot.run.system, when it is no system's number: it is in nobody's hands; tr_self.usual: and what no slot has. */
+enum { TRI_NO_SYSTEM = 0xffff, TRI_UNUSUAL = 0xfffe };
 
 /* tri_slot.status */
 enum tri_status {

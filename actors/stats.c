@@ -54,6 +54,8 @@ int tr_stats_of(tr_ref actor, tr_actor_stats *stats)
 {
     struct tri_slot *slot = tri_slot_find(actor);
     uint64_t word = slot ? ck_pr_load_64(&slot->box.word) : TRI_WORD_CLOSED;
+    if (slot && tri_system_elsewhere(ck_pr_load_16(&slot->run.system)))
+        return TR_ECLOSED;
     if (word == TRI_WORD_CLOSED)
         return TR_EDOWN;
     const tr_actor *spec = ck_pr_load_ptr(&slot->spec);

@@ -25,14 +25,28 @@ static struct {
 } entries[TRI_SYSTEMS_MAX];
 
 static pthread_mutex_t entries_lock = PTHREAD_MUTEX_INITIALIZER; /* of `taken` */
+static bool entered;          /* there has been a system, in this process */
+static unsigned first_number; /* that of the first entry. Changed only in a child before it has a second thread */
+
+/* The entry of a system of this process. */
+static unsigned entry_of(unsigned number)
+{
+    return number - first_number;
+}
+
+bool tri_system_elsewhere(unsigned number)
+{
+    return number < first_number;
+}
 
 struct tri_system *tri_system_enter(unsigned number)
 {
-    if (number >= TRI_SYSTEMS_MAX || !ck_pr_load_ptr(&entries[number].system))
+    unsigned i = entry_of(number);
+    if (i >= TRI_SYSTEMS_MAX || !ck_pr_load_ptr(&entries[i].system))
         return NULL;
-    ck_pr_inc_32(&entries[number].guests);
+    ck_pr_inc_32(&entries[i].guests);
     ck_pr_fence_atomic_load(); /* pairs with the fence in leave_table() */
-    struct tri_system *system = ck_pr_load_ptr(&entries[number].system);
+    struct tri_system *system = ck_pr_load_ptr(&entries[i].system);
     ck_pr_fence_acquire(); /* pairs with enter_table(): if it is this system, then none before it has anything left */
     if (!system)
         tri_system_leave(number);
@@ -52,7 +66,7 @@ struct tri_system *tri_system_enter_handle(const tr_system *handle)
 void tri_system_leave(unsigned number)
 {
     ck_pr_fence_release();
-    ck_pr_dec_32(&entries[number].guests);
+    ck_pr_dec_32(&entries[entry_of(number)].guests);
 }
 
 bool tri_system_any(void)
@@ -66,26 +80,61 @@ bool tri_system_any(void)
 static bool enter_table(struct tri_system *system)
 {
     pthread_mutex_lock(&entries_lock);
-    unsigned number = 0;
-    while (number < TRI_SYSTEMS_MAX && entries[number].taken)
-        number++;
-    system->number = (uint16_t)number;
-    if (number < TRI_SYSTEMS_MAX) {
-        entries[number].taken = true;
+    unsigned i = 0;
+    while (i < TRI_SYSTEMS_MAX && (entries[i].taken || first_number + i >= TRI_UNUSUAL))
+        i++;
+    if (i < TRI_SYSTEMS_MAX) {
+        system->number = (uint16_t)(first_number + i);
+        entries[i].taken = entered = true;
         ck_pr_fence_release(); /* the system before the pointer that guests follow: they take no lock */
-        ck_pr_store_ptr(&entries[number].system, system);
+        ck_pr_store_ptr(&entries[i].system, system);
     }
     pthread_mutex_unlock(&entries_lock);
-    return number < TRI_SYSTEMS_MAX;
+    return i < TRI_SYSTEMS_MAX;
 }
 
 static void leave_table(struct tri_system *system)
 {
-    ck_pr_store_ptr(&entries[system->number].system, NULL);
+    unsigned i = entry_of(system->number);
+    ck_pr_store_ptr(&entries[i].system, NULL);
     ck_pr_fence_memory(); /* pairs with the fence in tri_system_enter() */
-    while (ck_pr_load_32(&entries[system->number].guests))
+    while (ck_pr_load_32(&entries[i].guests))
         sched_yield(); /* guests stay for one push */
     ck_pr_fence_acquire();
+}
+
+/* A child has no systems. The handler that has forked, if it was one, may go on, but it has no worker any more. */
+static void forget_systems(void)
+{
+    tr_self *self = tri_worker_here ? tri_worker_here->context : NULL;
+    if (self)
+        self->holds = true; /* so that tri_outbox_push() sees it return */
+    tri_worker_here = NULL;
+    if (entered && first_number < TRI_UNUSUAL)
+        first_number += TRI_SYSTEMS_MAX;
+    entered = false;
+    memset(entries, 0, sizeof entries);
+}
+
+static void at_fork(enum tri_fork when)
+{
+    if (when == TRI_FORK_BEFORE) {
+        pthread_mutex_lock(&entries_lock);
+        return;
+    }
+    if (when == TRI_FORK_CHILD)
+        forget_systems();
+    pthread_mutex_unlock(&entries_lock);
+}
+
+static void slots_at_fork(enum tri_fork when)
+{
+    tri_table_at_fork(&tri_slots, when);
+}
+
+static void promises_at_fork(enum tri_fork when)
+{
+    tri_table_at_fork(&tri_promises, when);
 }
 
 /* ---- who runs, for logs and panics ------------------------------------------------------------------------------- */
@@ -131,7 +180,7 @@ static int worker_start(struct tri_worker *worker)
     self->slots.shelf = &system->slots;
     self->pool = worker->pool ? worker->pool : &tri_pool_none;
     self->watched = system->config.watcher != NULL;
-    self->usual = self->watched ? TRI_SYSTEMS_MAX : system->number;
+    self->usual = self->watched ? TRI_UNUSUAL : system->number;
     worker->context = self;
     system->selves[worker->index] = self;
     return 0;
@@ -151,7 +200,7 @@ static void worker_stop(struct tri_worker *worker)
 
 static int spawn_root(struct tri_system *system)
 {
-    tr_self self = { .system = system, .usual = TRI_SYSTEMS_MAX, .slots.shelf = &system->slots };
+    tr_self self = { .system = system, .usual = TRI_UNUSUAL, .slots.shelf = &system->slots };
     int error;
     struct tri_slot *slot =
         tri_spawn_prepare(&self, system->config.root, system->config.root_arg, TRI_HOME_ANY, &error);
@@ -180,19 +229,23 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void init_once(void)
 {
     tri_who = who;
+    tri_at_fork(at_fork);
+    tri_at_fork(slots_at_fork);
+    tri_at_fork(promises_at_fork);
+    tri_at_fork(tri_pool_at_fork);
     tri_promise_init();
 }
 
 /* All that it had are free: they are nobody's from now on, and then its number may be another's. */
 static void give_back(struct tri_system *system)
 {
-    if (system->number == TRI_SYSTEMS_MAX)
+    if (system->number == TRI_NO_SYSTEM)
         return;
     for (struct tri_free_element *element = system->slots.first; element; element = element->next)
         ck_pr_store_16(&((struct tri_slot *)(void *)element)->run.system, TRI_NO_SYSTEM);
     tri_table_empty(&tri_slots, &system->slots);
     pthread_mutex_lock(&entries_lock);
-    entries[system->number].taken = false;
+    entries[entry_of(system->number)].taken = false;
     pthread_mutex_unlock(&entries_lock);
 }
 
@@ -215,7 +268,7 @@ static struct tri_system *make(const struct tri_system_config *config)
         return NULL;
     system->config = *config;
     system->state = TRI_SYSTEM_OPEN;
-    system->number = TRI_SYSTEMS_MAX; /* none yet */
+    system->number = TRI_NO_SYSTEM; /* yet */
     pthread_mutex_init(&system->names_lock, NULL);
     pthread_mutex_init(&system->lock, NULL);
     tri_condition_init(&system->changed);
@@ -233,7 +286,7 @@ int tri_system_open(const struct tri_system_config *config, struct tri_system **
     if (!system)
         return TR_ENOMEM;
     if (!enter_table(system)) {
-        tri_log(TR_LOG_ERROR, "%d systems exist already", TRI_SYSTEMS_MAX);
+        tri_log(TR_LOG_ERROR, "%d systems exist already, or too many generations of processes had some", TRI_SYSTEMS_MAX);
         destroy(system);
         return TR_ELIMIT;
     }

@@ -1,7 +1,8 @@
 /*
  * system.h: a system of actors.
  *
- * At most TRI_SYSTEMS_MAX exist at a time. A slot names its system by number, so that a foreign thread that has nothing
+ * At most TRI_SYSTEMS_MAX exist at a time, and in a child of fork() their numbers go on behind those of its parent: so none of
+ * its systems is taken for one of the parent's, of which it has but the slots, as they were, for good. A slot names its system by number, so that a foreign thread that has nothing
  * but a reference can get the actor scheduled. It enters the system first, and the system is not taken down before it
  * has left again.
  */
@@ -108,6 +109,9 @@ void tri_system_leave(unsigned number);
 
 /* The same with a handle's system. */
 struct tri_system *tri_system_enter_handle(const tr_system *handle);
+
+/* Whether the system of this number is one of a process that this one is a fork()ed child of. Any thread. */
+bool tri_system_elsewhere(unsigned number);
 
 /* Whether the process has any system. Any thread. */
 bool tri_system_any(void);

@@ -96,6 +96,14 @@ void tri_table_empty(struct tri_table *table, struct tri_cache *cache)
     pthread_mutex_unlock(&table->lock);
 }
 
+void tri_table_at_fork(struct tri_table *table, enum tri_fork when)
+{
+    if (when == TRI_FORK_BEFORE)
+        pthread_mutex_lock(&table->lock);
+    else
+        pthread_mutex_unlock(&table->lock);
+}
+
 static uint32_t number_of(const struct tri_table *table, const void *element)
 {
     for (uint32_t i = 0; i < table->chunk_count; i++) {

@@ -15,6 +15,7 @@
 #define TRI_TABLE_H
 
 #include "mailbox/compiler.h"
+#include "mailbox/fork.h"
 
 #include <ck_pr.h>
 #include <pthread.h>
@@ -56,6 +57,9 @@ void tri_table_spill(struct tri_table *table, struct tri_cache *cache);
 
 /* Takes all off a cache whose thread ends. */
 void tri_table_empty(struct tri_table *table, struct tri_cache *cache);
+
+/* See mailbox/fork.h: the free elements that are in no cache are the child's. */
+void tri_table_at_fork(struct tri_table *table, enum tri_fork when);
 
 /* Puts the free elements back into the order in which they were first given out. When all are free, and in no cache. */
 void tri_table_settle(struct tri_table *table);

@@ -6,7 +6,9 @@
  */
 #include "io/signals.h"
 
+#include "mailbox/compiler.h"
 #include "mailbox/error.h"
+#include "mailbox/fork.h"
 #include "sched/os.h"
 
 #include <ck_pr.h>
@@ -31,7 +33,7 @@ static struct {
     sigset_t mask; /* the caller's, before */
     void (*on_signal)(int count, void *arg);
     void *arg;
-} watch;
+} watch = { .fd = -1 };
 
 static void handler(int number)
 {
@@ -73,8 +75,41 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
+/* A child takes signals as the process did before: what comes meanwhile waits. */
+static void forget(void)
+{
+    struct sigaction now;
+    for (unsigned i = 0; i < WATCHED; i++)
+        if (sigaction(watched[i], NULL, &now) == 0 && now.sa_handler == handler)
+            sigaction(watched[i], &watch.before[i], NULL);
+    if (watch.fd >= 0)
+        close(watch.fd);
+    watch.fd = -1;
+    watch.busy = 0;
+}
+
+static void at_fork(enum tri_fork when)
+{
+    static TRI_THREAD_LOCAL sigset_t mask;
+    sigset_t set = watched_set();
+    if (when == TRI_FORK_BEFORE) {
+        pthread_sigmask(SIG_BLOCK, &set, &mask);
+        return;
+    }
+    if (when == TRI_FORK_CHILD && watch.busy)
+        forget();
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+}
+
+static void init_once(void)
+{
+    tri_at_fork(at_fork);
+}
+
 int tri_signals_watch(void (*on_signal)(int count, void *arg), void *arg)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_once);
     if (!ck_pr_cas_uint(&watch.busy, 0, 1))
         return TR_EBUSY;
     watch.on_signal = on_signal;
@@ -85,6 +120,7 @@ int tri_signals_watch(void (*on_signal)(int count, void *arg), void *arg)
     if (error) {
         if (watch.fd >= 0)
             close(watch.fd);
+        watch.fd = -1;
         ck_pr_store_uint(&watch.busy, 0);
         return error;
     }
@@ -108,6 +144,7 @@ void tri_signals_unwatch(void)
     (void)done;
     pthread_join(watch.thread, NULL);
     close(watch.fd);
+    watch.fd = -1;
     pthread_sigmask(SIG_SETMASK, &watch.mask, NULL);
     ck_pr_store_uint(&watch.busy, 0);
 }

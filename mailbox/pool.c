@@ -71,6 +71,27 @@ void tri_pool_close(struct tri_pool *pool)
     pthread_mutex_unlock(&table.lock);
 }
 
+/* Their workers are not there, and may have been in the midst of something. */
+static void forget_pools(void)
+{
+    tri_pool_here = NULL;
+    for (unsigned i = 0; i < table.count; i++) {
+        struct tri_pool *pool = table.pools[i];
+        *pool = (struct tri_pool){ .tag = pool->tag };
+    }
+}
+
+void tri_pool_at_fork(enum tri_fork when)
+{
+    if (when == TRI_FORK_BEFORE) {
+        pthread_mutex_lock(&table.lock);
+        return;
+    }
+    if (when == TRI_FORK_CHILD)
+        forget_pools();
+    pthread_mutex_unlock(&table.lock);
+}
+
 static void send_home(struct tri_pool *home, struct tri_free *head, struct tri_free *tail)
 {
     struct tri_free *old = ck_pr_load_ptr(&home->returned);

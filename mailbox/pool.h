@@ -15,6 +15,7 @@
 #define TRI_POOL_H
 
 #include "mailbox/compiler.h"
+#include "mailbox/fork.h"
 #include "mailbox/memory.h"
 
 #include <troupe/message.h>
@@ -70,6 +71,9 @@ struct tri_pool *tri_pool_open(void);
 
 /* The worker has ended: its pool waits for another one. Blocks that are still out come home all the same. */
 void tri_pool_close(struct tri_pool *pool);
+
+/* See fork.h. The pools of the parent's workers are the child's to open, without what they had. */
+void tri_pool_at_fork(enum tri_fork when);
 
 /* Sends home what the calling thread has freed for other pools; called when a worker has a moment, and before it
  * sleeps. */

@@ -1,6 +1,8 @@
 #include "sched/blocking.h"
 
 #include "mailbox/error.h"
+#include "mailbox/fork.h"
+#include "mailbox/panic.h"
 #include "sched/clock.h"
 #include "sched/os.h"
 
@@ -43,7 +45,10 @@ static void *thread_main(void *arg)
     pthread_mutex_lock(&pool->lock);
     while ((job = wait_for_job(pool))) {
         pthread_mutex_unlock(&pool->lock);
+        unsigned forks = tri_forks;
         job->run(job, false);
+        if (tri_unlikely(tri_forks != forks))
+            tri_panic("a job goes on in a child of fork(): it must end there, by exec or _exit");
         pthread_mutex_lock(&pool->lock);
     }
     pool->threads--;

@@ -1,5 +1,6 @@
 #include "sched/log.h"
 
+#include "mailbox/fork.h"
 #include "mailbox/panic.h"
 #include "sched/sched.h"
 
@@ -19,8 +20,16 @@ static struct {
     pthread_once_t once;
 } logger = { .lock = PTHREAD_MUTEX_INITIALIZER, .level = TR_LOG_WARNING, .once = PTHREAD_ONCE_INIT };
 
-static void read_environment(void)
+/* In the child the lock is nobody's: a sink may fork, and another thread's may be slow. */
+static void at_fork(enum tri_fork when)
 {
+    if (when == TRI_FORK_CHILD)
+        pthread_mutex_init(&logger.lock, NULL);
+}
+
+static void begin(void)
+{
+    tri_at_fork(at_fork);
     const char *wish = getenv("TROUPE_LOG");
     for (unsigned i = 0; wish && i < sizeof level_names / sizeof level_names[0]; i++)
         if (strcmp(wish, level_names[i]) == 0)
@@ -29,6 +38,7 @@ static void read_environment(void)
 
 void tr_log_to(tr_log_sink *sink, void *arg)
 {
+    pthread_once(&logger.once, begin);
     pthread_mutex_lock(&logger.lock);
     logger.sink = sink;
     logger.arg = arg;
@@ -37,7 +47,7 @@ void tr_log_to(tr_log_sink *sink, void *arg)
 
 void tr_log_level(enum tr_log_level level)
 {
-    pthread_once(&logger.once, read_environment);
+    pthread_once(&logger.once, begin);
     ck_pr_store_uint(&logger.level, level);
 }
 
@@ -60,7 +70,7 @@ void tr_log(tr_self *self, enum tr_log_level level, const char *format, ...)
     va_list arguments;
 
     (void)self; /* the running actor is known; the argument says that it may log */
-    pthread_once(&logger.once, read_environment);
+    pthread_once(&logger.once, begin);
     if (level > ck_pr_load_uint(&logger.level))
         return;
     va_start(arguments, format);

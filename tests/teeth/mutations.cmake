@@ -1174,3 +1174,15 @@ mutation(a_starved_receive_is_linked_by_its_message
   NEW [[    endpoint_of(op)->next = u->starved;
     op->msg.next_ = u->starved ? &u->starved->read.msg : NULL;]]
   TEST io/tcp_faults FILTER tcp_faults/a_flood_that_uses_up* PORT uring)
+
+mutation(fork_is_not_noticed
+  FILE mailbox/fork_posix.c
+  OLD [[    pthread_atfork(before, in_parent, in_child);]]
+  NEW [[    (void)before, (void)in_parent, (void)in_child;]]
+  TEST io/fork FILTER fork/what_is_the_parents*)
+
+mutation(fork_leaves_the_numbers_of_systems
+  FILE actors/system.c
+  OLD [[        first_number += TRI_SYSTEMS_MAX;]]
+  NEW [[        first_number += 0;]]
+  TEST io/fork FILTER fork/what_is_the_parents*)

@@ -33,7 +33,7 @@ typedef struct tr_actor_stats {
 /* The system's counters at this moment; they are counted per worker and may be a little apart. In a handler. */
 void tr_system_stats(tr_self *self, tr_stats *stats);
 
-/* An actor's counters: 0, or TR_EDOWN. Any thread. */
+/* An actor's counters: 0, or TR_EDOWN; TR_ECLOSED (fork(): see <troupe/run.h>). Any thread. */
 int tr_stats_of(tr_ref actor, tr_actor_stats *stats);
 
 #endif

@@ -44,6 +44,12 @@ typedef struct tr_options {
  * logged. */
 int tr_run(const tr_options *options);
 
+/* fork(): a child has a Troupe of its own, without systems, which it may open. References and handles of its parent's answer
+ * TR_ECLOSED there, TR_EDOWN where that is not among the answers, and their actors are not alive. A child that is forked in a
+ * handler or a job has to end there, by exec or _exit, and has the signals blocked that threads of Troupe block; one that is
+ * forked elsewhere while tr_run waits for signals gets them as the process did before. Descriptors of the parent are open in
+ * the child until it executes a program. (vfork and clone, not called by way of fork(), are unknown to Troupe.) */
+
 /* The two halves of it, for programs that do something else meanwhile: starts a system, and stops it and waits for its end.
  * `system` is the caller's, zeroed, and stays where it is; tr_close may be called once for each tr_open that answered 0,
  * from the same thread or another. */
