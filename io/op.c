@@ -195,6 +195,14 @@ void tri_port_forget(struct tri_io_port *port, struct tri_op *read)
         }
 }
 
+bool tri_port_waits(const struct tri_io_port *port, const struct tri_op *read)
+{
+    const struct tri_op *op = port->hungry;
+    while (op && op != read)
+        op = (const struct tri_op *)(const void *)op->msg.next_;
+    return op != NULL;
+}
+
 void tri_port_feed(struct tri_io_port *port)
 {
     struct tri_op *op = port->hungry, *next;

@@ -40,6 +40,7 @@ struct tri_io_port {
  * has ended and is CLOSING is released again. Its read operation is idle; it links it. On its home. */
 void tri_port_wait_for_memory(struct tri_io_port *port, struct tri_slot *slot, struct tri_op *read);
 void tri_port_forget(struct tri_io_port *port, struct tri_op *read);
+bool tri_port_waits(const struct tri_io_port *port, const struct tri_op *read);
 
 /* For a backend's poll: last thing, and how long it may wait. */
 void tri_port_feed(struct tri_io_port *port);

@@ -28,9 +28,19 @@ enum {
     TRI_TCP_IN_STEPS = 1 << 19,  /* a receive is limited to one arrival */
     TRI_TCP_ORPHANED = 1 << 20,  /* the owner seems to be gone */
     TRI_TCP_READS = 1 << 21,     /* is to read more when the mailbox has run empty */
+    TRI_TCP_FLUSHING = 1 << 22,  /* flush requests are in the queue */
+
+    TRI_TCP_STEPS = TRI_TCP_SHUT | TRI_TCP_CLOSING | TRI_TCP_ENDING | TRI_TCP_DETACHING | TRI_TCP_FULL | TRI_TCP_FLUSHING |
+        TRI_TCP_EOF_HANDLED, /* without any of these there is no next step */
 };
 
 #define TRI_TCP_CLOSE_NS TR_SECONDS(30)
+
+#ifdef NDEBUG
+enum { TRI_TCP_CHECKED = false };
+#else
+enum { TRI_TCP_CHECKED = true };
+#endif
 
 struct tri_tcp {
     struct tri_endpoint end; /* end.spare: the owner's incarnation */
@@ -48,6 +58,53 @@ _Static_assert(sizeof(struct tri_tcp) == 128, "a connection's state is two cache
 /* Settings of the connection's own: those it has, or a copy; NULL when there is no memory. */
 struct tri_tcp_settings *tri_tcp_own_settings(struct tri_tcp *me);
 
+/* ---- tcp_end.c: shutting, closing, detaching, ending --------------------------------------------------------------- */
+
+/* All in the connection's turn, and of a connection that may be ending already. They change the state; what follows is the
+ * next step's. */
+
+/* Ends the connection as soon as its operations are home. The first reason stays. */
+void tri_tcp_end(tr_self *self, struct tri_tcp *me, int reason);
+
+/* The same with a reset. */
+void tri_tcp_fail(tr_self *self, struct tri_tcp *me, int reason);
+
+/* Ends it when all that is queued has left. */
+void tri_tcp_close(tr_self *self, struct tri_tcp *me);
+
+/* Ends only what is written. */
+void tri_tcp_shut(struct tri_tcp *me);
+
+/* Keeps the request to detach, or refuses it. */
+void tri_tcp_detach(tr_self *self, struct tri_tcp *me, const tr_msg *m);
+
+/* The owner seems to be gone. What it sent last is handled before anything follows from that: then it is looked for. Of a
+ * connection whose owner has ended nobody is told any more; what the owner has closed is closed in order, as long as it makes
+ * progress. */
+void tri_tcp_note_owner_gone(tr_self *self, struct tri_tcp *me);
+void tri_tcp_look_for_owner(tr_self *self, struct tri_tcp *me);
+
+void tri_tcp_drop_received(struct tri_tcp *me);
+
+/* After every event: takes the steps whose time has come. Answers what the handler is to answer. */
+int tri_tcp_next_step(tr_self *self, struct tri_tcp *me);
+
+/* What is true between two events: whatever was asked for is done, or waits for something that will come. Called after each
+ * in debug builds and in simulations. */
+void tri_tcp_check(tr_self *self, const struct tri_tcp *me);
+
+/* Of tri_tcp_actor. */
+void tri_tcp_stop(tr_self *self, void *state, int reason);
+bool tri_tcp_released(struct tri_slot *slot, void *state);
+
+/* ---- tcp_time.c: what takes too long ------------------------------------------------------------------------------- */
+
+void tri_tcp_note_activity(tr_self *self, struct tri_tcp *me); /* something was received, */
+void tri_tcp_note_progress(tr_self *self, struct tri_tcp *me); /* or sent */
+
+void tri_tcp_set_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, int64_t write_ns);
+void tri_tcp_on_timeout(tr_self *self, struct tri_tcp *me);
+
 /* ---- tcp_news.c: what the owner is told -------------------------------------------------------------------------- */
 
 /* All in the connection's turn. What cannot be said for want of memory is said later: the connection is then signalled
@@ -60,8 +117,10 @@ int tri_tcp_deliver(tr_self *self, struct tri_tcp *me);
 
 void tri_tcp_say_eof(tr_self *self, struct tri_tcp *me);
 
-/* Says tr_tcp_writable if the queue has crossed a mark. */
-void tri_tcp_check_marks(tr_self *self, struct tri_tcp *me);
+/* Says tr_tcp_writable if the queue is over the high mark; or if it is down to the low one. A new owner has heard neither. */
+void tri_tcp_check_high(tr_self *self, struct tri_tcp *me);
+void tri_tcp_check_low(tr_self *self, struct tri_tcp *me);
+void tri_tcp_forget_marks(struct tri_tcp *me);
 
 /* tr_tcp_closed, or tr_tcp_failed if it never was connected; once. False when there is no memory: to be called again. */
 bool tri_tcp_say_closed(tr_self *self, struct tri_tcp *me);
@@ -79,6 +138,9 @@ int tri_tcp_writes_add(tr_self *self, struct tri_tcp *me, const tr_msg *m);
 
 /* Keeps a flush request. */
 void tri_tcp_writes_add_flush(tr_self *self, struct tri_tcp *me, const tr_msg *m);
+
+/* Answers the flush requests that nothing is queued before. */
+void tri_tcp_writes_answer(tr_self *self, struct tri_tcp *me);
 
 /* Begins to send what is queued, if nothing is being sent: 0, or TR_ENOMEM. */
 int tri_tcp_writes_send(tr_self *self, struct tri_tcp *me);

@@ -88,19 +88,30 @@ static void say_full(tr_self *self, struct tri_tcp *me)
     say_writable(self, me, now, false);
 }
 
-void tri_tcp_check_marks(tr_self *self, struct tri_tcp *me)
+void tri_tcp_check_high(tr_self *self, struct tri_tcp *me)
 {
-    if (me->flags & (TRI_TCP_ENDING | TRI_TCP_CLOSING))
+    enum { NOT_NOW = TRI_TCP_FULL | TRI_TCP_ENDING | TRI_TCP_CLOSING };
+    if (me->flags & TRI_TCP_TOLD && !(me->flags & NOT_NOW) && tri_tcp_writes_left(me) > me->settings->high)
+        say_full(self, me);
+}
+
+void tri_tcp_check_low(tr_self *self, struct tri_tcp *me)
+{
+    if (!(me->flags & TRI_TCP_FULL) || me->flags & TRI_TCP_CLOSING || me->queued > me->settings->low)
         return;
-    if (!(me->flags & TRI_TCP_FULL)) {
-        if (tri_tcp_writes_left(me) > me->settings->high)
-            say_full(self, me);
-    } else if (me->queued <= me->settings->low) {
-        tr_msg *m = me->settings->writable;
-        me->settings->writable = NULL;
-        me->flags &= ~(uint32_t)TRI_TCP_FULL;
-        say_writable(self, me, m, true);
-    }
+    tr_msg *m = me->settings->writable;
+    me->settings->writable = NULL;
+    me->flags &= ~(uint32_t)TRI_TCP_FULL;
+    say_writable(self, me, m, true);
+}
+
+void tri_tcp_forget_marks(struct tri_tcp *me)
+{
+    if (!(me->flags & TRI_TCP_FULL))
+        return;
+    tri_msg_free(me->settings->writable);
+    me->settings->writable = NULL;
+    me->flags &= ~(uint32_t)TRI_TCP_FULL;
 }
 
 /* False when there is no memory: to be called again. */

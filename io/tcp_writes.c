@@ -42,6 +42,7 @@ void tri_tcp_writes_add_flush(tr_self *self, struct tri_tcp *me, const tr_msg *m
 {
     self->kept = true;
     tri_lane_push(&me->writes, (tr_msg *)m);
+    me->flags |= TRI_TCP_FLUSHING;
 }
 
 void tri_tcp_writes_refuse(tr_self *self, struct tri_tcp *me, const char *when)
@@ -117,15 +118,20 @@ static void retire(tr_self *self, struct tri_tcp *me, uint64_t bytes)
         else
             answer_flush(self, m);
     }
+    me->flags &= ~(uint32_t)TRI_TCP_FLUSHING;
+}
+
+void tri_tcp_writes_answer(tr_self *self, struct tri_tcp *me)
+{
+    if (me->flags & TRI_TCP_FLUSHING)
+        retire(self, me, 0);
 }
 
 int tri_tcp_writes_send(tr_self *self, struct tri_tcp *me)
 {
     tri_tag tag;
-    if (me->end.write)
-        return 0;
-    retire(self, me, 0);
-    if (!me->writes)
+    tri_tcp_writes_answer(self, me);
+    if (me->end.write || !me->writes)
         return 0;
     uint32_t most = TR_BUGGIFY() ? 1 : TRI_SEND_PIECES, count = gather(me, NULL, most);
     struct tri_send *send = tri_block_get(sizeof *send + count * sizeof *send->pieces, &tag);
@@ -159,5 +165,6 @@ void tri_tcp_writes_drop(tr_self *self, struct tri_tcp *me)
             tri_answer_failed(self, self->me, m, TR_ECLOSED);
     }
     me->queued = me->offset = 0;
+    me->flags &= ~(uint32_t)TRI_TCP_FLUSHING;
 }
 

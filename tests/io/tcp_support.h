@@ -20,7 +20,7 @@
 /* ---- what the probe does ----------------------------------------------------------------------------------------- */
 
 enum act { CONNECT, LISTEN, WRITE, SHUTDOWN, CLOSE, ABORT, WINDOW, MARKS, HALF_OPEN, TIMEOUTS, OWN, FLUSH, INFO, DETACH,
-    ADOPT, KILL, EXIT };
+    ADOPT, KILL, EXIT, END_OF_ACTS };
 
 struct doing {
     enum act act;
@@ -55,6 +55,7 @@ static int do_act(tr_self *self, void *arg)
     case ADOPT: return tr_tcp_adopt_(self, &d->who, (int)d->a, d->tcp);
     case KILL: tr_kill(self, d->who); return 0;
     case EXIT: tr_exit(self, d->who, (int)d->a); return 0;
+    case END_OF_ACTS: break;
     }
     return TR_EFAULT;
 }

@@ -995,14 +995,14 @@ mutation(a_transport_is_nobodys_ward
   TEST io/tcp FILTER tcp/a_connection_is_reset*)
 
 mutation(an_orphan_does_not_settle
-  FILE io/tcp_connection.c
+  FILE io/tcp_end.c
   OLD [[    me->flags |= TRI_TCP_ORPHANED;
     self->slot->flags |= TRI_SLOT_SETTLE;]]
   NEW [[    me->flags |= TRI_TCP_ORPHANED;]]
   TEST io/tcp FILTER tcp/a_connection_is_reset*)
 
 mutation(what_an_owner_has_closed_is_reset
-  FILE io/tcp_connection.c
+  FILE io/tcp_end.c
   OLD [[    if (!(me->flags & TRI_TCP_CLOSING)) {
         char]]
   NEW [[    if (true) {
@@ -1019,10 +1019,11 @@ mutation(a_listener_outlives_its_owner
 
 mutation(nobody_misses_what_nobody_took
   FILE io/tcp_connection.c
-  OLD [[        return fail(self, me, TR_EOWNER);
+  OLD [[        tri_tcp_fail(self, me, TR_EOWNER);
+        return;
     }
     me->flags &= ~(uint32_t)TRI_TCP_UNHANDLED;]]
-  NEW [[        return TR_CONTINUE;
+  NEW [[        return;
     }
     me->flags &= ~(uint32_t)TRI_TCP_UNHANDLED;]]
   TEST io/tcp_listen FILTER tcp_listen/a_connection_that_nobody*)
@@ -1092,14 +1093,15 @@ mutation(full_is_told_again_and_again
 
 mutation(writable_is_told_too_early
   FILE io/tcp_news.c
-  OLD [[me->queued <= me->settings->low)]]
-  NEW [[me->queued <= me->settings->high)]]
+  OLD [[me->queued > me->settings->low)]]
+  NEW [[me->queued > me->settings->high)]]
   TEST io/tcp_flow FILTER tcp_flow/writable_is_not*)
 
 mutation(what_came_before_a_reset_is_lost
   FILE io/tcp_connection.c
   OLD [[        } else if (me->flags & TRI_TCP_LOST) {
-            return fail(self, me, me->reason);]]
+            tri_tcp_fail(self, me, me->reason);
+            return;]]
   NEW [[        } else if (false) {]]
   TEST io/tcp FILTER tcp/what_came_before*)
 
@@ -1140,12 +1142,12 @@ mutation(a_flush_is_answered_at_once
   FILE io/tcp_writes.c
   OLD [[    self->kept = true;
     tri_lane_push(&me->writes, (tr_msg *)m);
-}]]
+    me->flags]]
   NEW [[    self->kept = true;
     tr_msg *last = me->writes;
     tri_lane_push(&me->writes, (tr_msg *)m);
     me->writes = last ? last : me->writes;
-}]]
+    me->flags]]
   TEST io/tcp FILTER tcp/flush_answers*)
 
 mutation(a_flush_is_not_refused_at_the_end
@@ -1155,17 +1157,25 @@ mutation(a_flush_is_not_refused_at_the_end
   TEST io/tcp FILTER tcp/flush_answers*)
 
 mutation(close_drops_what_was_written
-  FILE io/tcp_connection.c
-  OLD [[    bool flushed = !me->writes && !me->end.write;]]
-  NEW [[    bool flushed = true;]]
+  FILE io/tcp_end.c
+  OLD [[    if (me->writes || me->end.write)
+        return;
+    if (me->flags]]
+  NEW [[    if (!(me->flags & TRI_TCP_CLOSING) && (me->writes || me->end.write))
+        return;
+    if (me->flags]]
   TEST io/tcp_flow FILTER tcp_flow/pausing_a_closing*)
 
 mutation(shutdown_does_not_wait
-  FILE io/tcp_connection.c
-  OLD [[    return me->writes || me->end.write ? TR_CONTINUE : after_send(self, me);]]
-  NEW [[    (void)after_send(self, me);
-    tri_socket_shutdown(me->end.fd);
-    return TR_CONTINUE;]]
+  FILE io/tcp_end.c
+  OLD [[    if (me->writes || me->end.write)
+        return;
+    if (me->flags]]
+  NEW [[    if (me->flags & TRI_TCP_SHUT)
+        shut(self, me);
+    if (me->writes || me->end.write)
+        return;
+    if (me->flags]]
   TEST io/tcp FILTER tcp/shutdown_waits*)
 
 mutation(a_starved_receive_is_linked_by_its_message
@@ -1186,3 +1196,23 @@ mutation(fork_leaves_the_numbers_of_systems
   OLD [[        first_number += TRI_SYSTEMS_MAX;]]
   NEW [[        first_number += 0;]]
   TEST io/fork FILTER fork/what_is_the_parents*)
+
+mutation(no_step_follows_a_flush
+  FILE io/tcp_end.c
+  OLD [[    tri_tcp_writes_answer(self, me);
+    tri_tcp_check_low]]
+  NEW [[    tri_tcp_check_low]]
+  TEST io/tcp_end FILTER tcp_end/flushed_and_closed*)
+
+mutation(a_detach_that_is_aborted_succeeds
+  FILE io/tcp_end.c
+  OLD [[    refuse_detach(self, me, me->reason ? me->reason : TR_ECLOSED);
+    begin_to_end]]
+  NEW [[    begin_to_end]]
+  TEST io/tcp_end FILTER tcp_end/a_detach_is_refused*)
+
+mutation(a_new_owner_has_the_marks_of_the_old
+  FILE io/tcp_connection.c
+  OLD [[    tri_tcp_forget_marks(me); /* what]]
+  NEW [[    /* what]]
+  TEST io/tcp_end FILTER tcp_end/a_new_owner*)

@@ -1,0 +1,212 @@
+/* How a connection shuts, closes and is detached, whatever else is asked of it in the same moment. */
+#include "tests/io/tcp_support.h"
+
+enum { MUCH = 4 << 20, ROUNDS = 20 };
+static char bytes[MUCH];
+
+/* Several things in one handler. The second and those that follow are done to what the first one has connected. */
+static int do_acts(tr_self *self, void *arg)
+{
+    struct doing *d = arg;
+    tr_ref made = TR_NOBODY;
+    for (; d->act != END_OF_ACTS; d++) {
+        if (tr_ref_is_nobody(d->who))
+            d->who = made;
+        int error = do_act(self, d);
+        if (error)
+            return error;
+        if (d->act == CONNECT)
+            made = d->who;
+    }
+    return 0;
+}
+
+#define at_once(...) cr_assert_eq(tr_probe_do(probe, do_acts, (struct doing[]){ __VA_ARGS__, { .act = END_OF_ACTS } }), 0)
+
+/* ---- in one handler ---------------------------------------------------------------------------------------------- */
+
+Test(tcp_end, flushed_and_closed_in_one_handler_it_closes)
+{
+    int peer;
+    open_system(2);
+    for (int i = 0; i < ROUNDS; i++) {
+        tr_ref c = connected_pair(&peer, NULL);
+        at_once({ FLUSH, .who = c }, { CLOSE, .who = c });
+        expect(tr_tcp_flushed);
+        peer_expect_end(peer);
+        close(peer);
+        expect_closed(c, 0);
+    }
+    close_system();
+}
+
+Test(tcp_end, flushed_and_shut_in_one_handler_the_peer_reads_the_end)
+{
+    int peer;
+    open_system(2);
+    for (int i = 0; i < ROUNDS; i++) {
+        tr_ref c = connected_pair(&peer, NULL);
+        at_once({ FLUSH, .who = c }, { SHUTDOWN, .who = c }, { FLUSH, .who = c });
+        expect(tr_tcp_flushed);
+        peer_expect_end(peer);
+        expect(tr_tcp_flushed);
+        peer_send(peer, "still", 5);
+        expect_data(c, "still");
+        close(peer);
+        expect(tr_tcp_eof);
+        expect_closed(c, 0);
+    }
+    close_system();
+}
+
+Test(tcp_end, flushed_and_detached_in_one_handler_its_descriptor_comes)
+{
+    int peer;
+    open_system(2);
+    for (int i = 0; i < ROUNDS; i++) {
+        tr_ref c = connected_pair(&peer, NULL);
+        at_once({ FLUSH, .who = c }, { DETACH, .who = c });
+        expect(tr_tcp_flushed);
+        expect_closed(c, 0);
+        expect(tr_tcp_detached); /* and closed, as nobody takes it */
+        expect_nothing(0);
+        peer_expect_end(peer);
+        close(peer);
+    }
+    close_system();
+}
+
+Test(tcp_end, shut_before_it_is_connected_it_is_shut_once_it_is)
+{
+    tr_address address;
+    char text[TR_ADDRESS_TEXT];
+    int listener = peer_listen(&address);
+    const tr_tcp_options options = { .address = tr_address_text(&address, text) };
+    open_system(2);
+    for (int i = 0; i < ROUNDS; i++) {
+        if (i % 2)
+            at_once({ CONNECT, .tcp = &options }, { .act = SHUTDOWN });
+        else
+            at_once({ CONNECT, .tcp = &options }, { WRITE, .bytes = "all", .size = 3 }, { .act = SHUTDOWN });
+        tr_ref c = expect(tr_tcp_connected)->from;
+        int peer = peer_accept(listener);
+        if (i % 2 == 0)
+            peer_expect(peer, "all");
+        peer_expect_end(peer);
+        close(peer);
+        expect(tr_tcp_eof);
+        expect_closed(c, 0);
+    }
+    close(listener);
+    close_system();
+}
+
+/* An owner that does this with its tr_tcp_eof. */
+static enum act at_the_end;
+
+static int ender(tr_self *self, void *state, const tr_msg *m)
+{
+    (void)state;
+    if (tr_is(tr_tcp_eof, m)) {
+        struct doing d = { .act = at_the_end, .who = m->from };
+        do_act(self, &d);
+    }
+    return tr_is(tr_tcp_closed, m) ? TR_STOP : TR_CONTINUE;
+}
+
+static const tr_actor ender_actor = { TR_SPEC, .name = "ender", .receive = ender };
+
+static int give_to_ender(tr_self *self, void *arg)
+{
+    return tr_tcp_own(self, *(tr_ref *)arg, tr_spawn(self, &ender_actor, NULL));
+}
+
+Test(tcp_end, whatever_is_asked_in_the_handler_of_the_end_it_closes)
+{
+    static const enum act acts[] = { FLUSH, SHUTDOWN, CLOSE, DETACH, INFO };
+    int peer;
+    open_system(2);
+    for (int i = 0; i < ROUNDS; i++) {
+        at_the_end = acts[i % 5];
+        tr_ref c = connected_pair(&peer, NULL);
+        expect_nothing(0); /* lets go of the tr_tcp_connected */
+        cr_assert_eq(tr_probe_do(probe, give_to_ender, &c), 0);
+        shutdown(peer, SHUT_WR);
+        peer_expect_end(peer);
+        close(peer);
+    }
+    close_system();
+}
+
+/* ---- detaching --------------------------------------------------------------------------------------------------- */
+
+Test(tcp_end, a_detach_is_refused_when_the_connection_is_aborted_or_closed_meanwhile)
+{
+    static const enum act acts[] = { ABORT, CLOSE, KILL };
+    int peer;
+    open_system(2);
+    for (int i = 0; i < 3; i++) {
+        tr_ref c = narrow_pair(&peer);
+        at_once({ WRITE, .who = c, .bytes = bytes, .size = MUCH }, { DETACH, .who = c });
+        cr_assert(!tr_body(tr_tcp_writable, expect(tr_tcp_writable))->writable);
+        act(acts[i], c);
+        cr_assert_eq(tr_body(tr_failed, expect(tr_failed))->reason, acts[i] == KILL ? TR_EKILLED : TR_ECLOSED);
+        if (acts[i] == CLOSE)
+            for (int left = MUCH; left;) {
+                ssize_t n = recv(peer, bytes, (size_t)left, 0);
+                cr_assert_gt(n, 0);
+                left -= (int)n;
+            }
+        if (acts[i] == CLOSE)
+            peer_expect_end(peer);
+        close(peer);
+        expect_closed(c, acts[i] == KILL ? TR_EKILLED : 0);
+        expect_nothing(0);
+    }
+    close_system();
+}
+
+/* ---- the marks, for each owner ----------------------------------------------------------------------------------- */
+
+Test(tcp_end, the_marks_wait_until_it_is_connected)
+{
+    tr_address address;
+    char text[TR_ADDRESS_TEXT];
+    int listener = peer_listen_narrow(&address, 4096);
+    const tr_tcp_options options = { .address = tr_address_text(&address, text), .send_buffer = 4096 };
+    open_system(2);
+    for (int i = 0; i < ROUNDS; i++) {
+        at_once({ CONNECT, .tcp = &options }, { WRITE, .bytes = bytes, .size = MUCH });
+        tr_ref c = expect(tr_tcp_connected)->from;
+        cr_assert(!tr_body(tr_tcp_writable, expect(tr_tcp_writable))->writable);
+        int peer = peer_accept(listener);
+        act(ABORT, c);
+        expect_closed(c, 0);
+        close(peer);
+    }
+    close(listener);
+    close_system();
+}
+
+Test(tcp_end, a_new_owner_hears_that_it_is_not_writable_before_it_is_again)
+{
+    int peer;
+    open_system(2);
+    tr_probe *old = probe, *heir = tr_probe_open(&test_system);
+    tr_ref c = narrow_pair(&peer);
+    act(WRITE, c, .bytes = bytes, .size = MUCH);
+    cr_assert(!tr_body(tr_tcp_writable, expect(tr_tcp_writable))->writable);
+    expect_nothing(0);
+    act(OWN, c, .other = tr_probe_ref(heir));
+    probe = heir;
+    cr_assert(!tr_body(tr_tcp_writable, expect(tr_tcp_writable))->writable);
+    peer_read(peer, bytes, MUCH);
+    cr_assert(tr_body(tr_tcp_writable, expect(tr_tcp_writable))->writable);
+    act(ABORT, c);
+    expect_closed(c, 0);
+    probe = old;
+    expect_nothing(0);
+    tr_probe_close(heir);
+    close(peer);
+    close_system();
+}
