@@ -6,7 +6,7 @@
 
 struct tri_name;
 
-/* What binds a child to its supervisor; see actors/supervisor.c. */
+/* What binds a child to its supervisor; see actors/duty.h. */
 struct tri_duty {
     tr_ref supervisor;  /* TR_NOBODY: it has none */
     tr_msg *started;    /* reports, made by the supervisor; each is sent at most once an incarnation */
@@ -24,6 +24,7 @@ struct tri_cold {
     uint32_t taken_count, taken_max;
     uint32_t ward_count, ward_max;
     uint32_t restarts;
+    uint32_t children; /* of a supervisor: those of all its incarnations that have not reported that they are gone */
     tri_tag tag, taken_tag, wards_tag;
 };
 

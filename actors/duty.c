@@ -1,7 +1,16 @@
 #include "actors/duty.h"
 
 const tr_type tri_started_type = { .name = "tr_child_ready", .size = sizeof(struct tri_report) };
-const tr_type tri_ended_type = { .name = "tr_child_ended", .size = sizeof(struct tri_report) };
+const tr_type tri_ended_type = { .name = "tr_child_ended", .size = sizeof(struct tri_last_words) };
+const tr_type tri_stay_away_type = { .name = "tr_child_stays_away" };
+
+tr_msg *tri_report_new(const tr_type *type, const struct tri_report *report)
+{
+    tr_msg *m = tri_msg_new(type, type->size);
+    if (m)
+        *(struct tri_report *)tri_msg_body(m) = *report;
+    return m;
+}
 
 /* ---- the child reports ------------------------------------------------------------------------------------------- */
 
@@ -36,41 +45,51 @@ void tri_duty_ended(tr_self *self, int reason, bool gone)
     if (!m)
         return;
     duty->ended = NULL;
+    struct tri_last_words *words = tri_msg_body(m);
+    words->about = tri_internal(self->slot->spec) ? (struct tri_fatal){ 0 } : self->fatal_about;
     report(self, duty->supervisor, m, reason, gone);
+}
+
+void tri_duty_waits(tr_self *self, int reason)
+{
+    struct tri_slot *slot = self->slot;
+    if (!(slot->flags & TRI_SLOT_ORDERED))
+        return;
+    slot->flags &= (uint8_t)~TRI_SLOT_ORDERED; /* it was about to start, when its operations have come home */
+    tri_duty_ended(self, reason, false);
+}
+
+bool tri_duty_stays_away(tr_self *self, tr_msg *m, int reason)
+{
+    const struct tri_duty *duty = &self->slot->cold->duty;
+    if (reason < 0 || duty->restart != TR_TRANSIENT)
+        return false;
+    m->type = &tri_stay_away_type;
+    m->from = self->me;
+    m->flags_ = TRI_MSG_EXEMPT;
+    tri_deliver(self, duty->supervisor, m);
+    return true;
 }
 
 /* ---- the order to stop ------------------------------------------------------------------------------------------- */
 
-struct stop_order {
-    bool keep;
-    tr_msg *ended;
-};
-
 /* An order found the child ended: that is its report. */
 static void report_gone(tr_self *self, tr_ref child, tr_ref supervisor, tr_msg *ended)
 {
-    struct tri_report *body = tri_msg_body(ended);
-    body->reason = TR_EKILLED;
-    body->gone = true;
+    struct tri_last_words *body = tri_msg_body(ended);
+    body->report.reason = TR_EKILLED;
+    body->report.gone = true;
+    body->about = (struct tri_fatal){ 0 };
     ended->from = child;
     ended->flags_ = TRI_MSG_EXEMPT;
     tri_deliver(self, supervisor, ended);
-}
-
-/* It is to end, and waits for the order to start again already. */
-static void keep_waiting(tr_self *self, struct tri_slot *slot)
-{
-    if (!(slot->flags & TRI_SLOT_ORDERED))
-        return;
-    slot->flags &= (uint8_t)~TRI_SLOT_ORDERED; /* it was about to start, when its operations have come home */
-    tri_duty_ended(self, TR_ESHUTDOWN, false);
 }
 
 static void stop_ordered(tr_self *self, tr_msg *m)
 {
     struct tri_slot *slot = self->slot;
     const struct tri_actor *internal = tri_internal(slot->spec);
-    struct stop_order order = *(struct stop_order *)tri_msg_body(m);
+    struct tri_stop_order order = *(struct tri_stop_order *)tri_msg_body(m);
     struct tri_duty *duty = &slot->cold->duty;
 
     tri_msg_free(m);
@@ -80,10 +99,6 @@ static void stop_ordered(tr_self *self, tr_msg *m)
         tri_msg_free(order.ended);
     if (!order.keep)
         slot->flags |= TRI_SLOT_STOPPING;
-    if (slot->status == TRI_RESTARTING && order.keep) {
-        keep_waiting(self, slot);
-        return;
-    }
     if (slot->status != TRI_RESTARTING && internal && internal->exit_asked &&
         internal->exit_asked(self, slot->state, TR_ESHUTDOWN) == TR_CONTINUE)
         return; /* it ends later */
@@ -92,8 +107,10 @@ static void stop_ordered(tr_self *self, tr_msg *m)
 
 static void stop_found_nobody(tr_self *self, tr_ref to, tr_msg *m)
 {
-    struct stop_order *order = tri_msg_body(m);
-    if (order->ended)
+    struct tri_stop_order *order = tri_msg_body(m);
+    if (order->ended && order->reported)
+        tri_msg_free(order->ended);
+    else if (order->ended)
         report_gone(self, to, m->from, order->ended);
     tri_msg_free(m);
 }
@@ -101,18 +118,18 @@ static void stop_found_nobody(tr_self *self, tr_ref to, tr_msg *m)
 static const struct tri_runtime_type stop_order_type =
     TRI_RUNTIME_TYPE("tr_child_stop", .handle = stop_ordered, .undeliverable = stop_found_nobody);
 
-bool tri_order_stop(tr_self *self, tr_ref child, bool keep, tr_msg *ended)
+bool tri_order_stop(tr_self *self, tr_ref child, const struct tri_stop_order *order)
 {
-    tr_msg *m = tri_msg_new(&stop_order_type.type, sizeof(struct stop_order));
+    tr_msg *m = tri_msg_new(&stop_order_type.type, sizeof(struct tri_stop_order));
     if (!m) { /* killing needs no memory */
-        if (ended)
-            tri_msg_free(ended);
-        tri_signal(self, child, keep ? TRI_SIGNAL_KILL : TRI_SIGNAL_KILL | TRI_SIGNAL_DISMISS);
+        if (order->ended)
+            tri_msg_free(order->ended);
+        tri_signal(self, child, order->keep ? TRI_SIGNAL_KILL : TRI_SIGNAL_KILL | TRI_SIGNAL_DISMISS);
         return false;
     }
     m->from = self->me;
     m->flags_ = TRI_MSG_RUNTIME | TRI_MSG_SYSTEM | TRI_MSG_EXEMPT;
-    *(struct stop_order *)tri_msg_body(m) = (struct stop_order){ keep, ended };
+    *(struct tri_stop_order *)tri_msg_body(m) = *order;
     tri_deliver(self, child, m);
     return true;
 }
@@ -136,7 +153,7 @@ static void start_ordered(tr_self *self, tr_msg *m)
         tri_start_again(self);
 }
 
-/* The child was killed while it waited. */
+/* The child has ended while it waited. */
 static void start_found_nobody(tr_self *self, tr_ref to, tr_msg *m)
 {
     struct start_order *order = tri_msg_body(m);

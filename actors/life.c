@@ -227,8 +227,6 @@ static bool comes_again(tr_self *self, const struct tri_slot *slot, int reason)
     const struct tri_cold *cold = slot->cold;
     if (!has_supervisor(slot) || slot->flags & TRI_SLOT_STOPPING)
         return false;
-    if (slot->status == TRI_RESTARTING) /* killed while it waited */
-        return false;
     if (ck_pr_load_uint(&self->system->state) != TRI_SYSTEM_OPEN)
         return false;
     return cold->duty.restart == TR_PERMANENT || (cold->duty.restart == TR_TRANSIENT && reason < 0);
@@ -280,6 +278,10 @@ void tri_end(tr_self *self, int reason)
 {
     struct tri_slot *slot = self->slot;
 
+    if (slot->status == TRI_RESTARTING && comes_again(self, slot, reason)) {
+        tri_duty_waits(self, reason); /* it has ended already, and its supervisor has the word */
+        return;
+    }
     if (reason < 0)
         tri_count(&self->counters.crashed);
     report_crash(slot, reason);
@@ -330,9 +332,11 @@ static void handle_exit(tr_self *self, tr_msg *m)
     struct tri_slot *slot = self->slot;
     const struct tri_actor *internal = tri_internal(slot->spec);
     int reason = ((struct exit_request *)tri_msg_body(m))->reason;
+    if (slot->status == TRI_RESTARTING && tri_duty_stays_away(self, m, reason))
+        return;
     tri_msg_free(m);
     if (slot->status == TRI_RESTARTING)
-        return; /* it has ended already; its supervisor decides */
+        return; /* it has ended already, and will be started again */
     if (internal && internal->exit_asked) {
         int answer = internal->exit_asked(self, slot->state, reason);
         if (answer == TR_CONTINUE)

@@ -14,6 +14,12 @@
 
 #include <troupe/ask.h>
 
+/* Of which message an actor ends. */
+struct tri_fatal {
+    const tr_type *type; /* NULL: of none */
+    tr_ref from;
+};
+
 struct tr_self {
     struct tri_worker *worker;
     struct tri_pool *pool;   /* the worker's; tri_pool_none if that has no thread of its own; NULL where there is no worker */
@@ -21,6 +27,7 @@ struct tr_self {
     struct tri_slot *slot;   /* the running actor; NULL between turns */
     const tr_msg *current;   /* the message being handled; NULL in start and stop */
     const tr_msg *fatal;     /* the actor ends of handling this one; it may be gone, and is only compared */
+    struct tri_fatal fatal_about;
     const tr_type *type;     /* its type, for the watchdog, which reads it from another thread */
     tr_ref me;
     int64_t deadline;        /* of the request being handled; 0: none is, or it has none */
@@ -187,8 +194,10 @@ static inline int tri_reason_of(const tr_self *self, tr_ref who)
 bool tri_link_any(const struct tri_cold *cold);                         /* whether somebody is linked */
 void tri_name_end(struct tri_system *system, struct tri_cold *cold);    /* name.c */
 void tri_ward_end(tr_self *self, struct tri_slot *slot);                /* ward.c: tells the wards */
-void tri_duty_ended(tr_self *self, int reason, bool gone);              /* supervisor.c: tells the supervisor */
+void tri_duty_ended(tr_self *self, int reason, bool gone);              /* duty.c: tells the supervisor */
 void tri_duty_started(tr_self *self);
+void tri_duty_waits(tr_self *self, int reason);                         /* ended again while it waits for its restart */
+bool tri_duty_stays_away(tr_self *self, tr_msg *m, int reason);         /* asked to: whether m, which is gone then, tells so */
 void tri_taken_end(tr_self *self, struct tri_cold *cold, int reason);   /* take.c: releases the taken messages */
 
 /* Takes m off the messages the running actor has taken. */

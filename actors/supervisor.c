@@ -1,679 +1,444 @@
 /*
- * A supervisor is an actor whose state is a list of children, each in one of these conditions:
- *
- *   DOWN       is to be started, when its turn has come and its delay has passed; it has a slot that waits, or none yet
- *   STARTING   was started, is not ready
- *   UP
- *   STOPPING   was told to stop
- *   GONE       will not be started again
+ * A supervisor is an actor whose state is a list of children, see actors/child.h.
  *
  * Whatever happens (a report, a timer, a request) changes conditions and wishes; then advance() does what is to be done
- * next: stop what is to be stopped, last first, one at a time; then start what is to be started, first first.
+ * next: stop what is to be stopped, last first, one at a time; then start what is to be started, first first. A dynamic
+ * supervisor's children do not wait for each other: of them only those are looked at that something has happened to.
  */
-#include "actors/duty.h"
+#include "actors/dynamic.h"
 #include "sched/log.h"
 
-#include <troupe/name.h>
-#include <troupe/supervisor.h>
-#include <troupe/timer.h>
-
-TR_DEFINE(tr_child_started);
-TR_DEFINE(tr_child_stopped);
+#include <inttypes.h>
+#include <stdio.h>
 
 enum {
-    INTENSITY_DEFAULT = 5,
-    INTENSITY_MAX = 1000,
-    KILL_PATIENCE_MS = 1000, /* after a kill, before a child is given up */
+    KILL_PATIENCE_MS = 1000,    /* after a kill, before a child is given up */
+    FORMER_PATIENCE_MAX_S = 30, /* for the children of a former incarnation that have no limit of their own */
 };
 
-enum condition { DOWN, STARTING, UP, STOPPING, GONE };
+#define FORMER UINT64_MAX /* the tag of that timer */
 
-/* A dynamic child's name and argument. */
-struct copy {
-    _Alignas(16) char name[TR_NAME_MAX + 1]; /* the argument follows */
-};
-
-static void *arg_in(struct copy *copy)
+static const char *name_of(const struct tri_supervisor *me)
 {
-    return copy + 1;
+    return me->table->name ? me->table->name : "(no name)";
 }
 
-/* When the last so many restarts were; for "more than n within a period". */
-struct history {
-    int64_t *moments; /* a ring of `size` */
-    uint32_t size, count, next;
-    tri_tag tag;
-};
-
-struct child {
-    tr_child spec;
-    tr_ref ref;          /* TR_NOBODY: has no slot */
-    enum condition condition;
-    bool stop;           /* is to be stopped, */
-    bool keep;           /* and started again */
-    bool was_up;         /* has been UP at least once */
-    bool killed;
-    uint32_t life;       /* counts starts: a report of an earlier one is stale */
-    uint32_t in_a_row;   /* restarts within the period, for the delay */
-    int64_t not_before;  /* DOWN: the delay */
-    tr_timer timer;      /* of the delay, of the start or of the stop */
-    struct history history;
-    tr_msg *start_request, *stop_request; /* of a dynamic child: to be answered */
-    struct copy *copy;   /* of a dynamic child: what spec points to */
-    tri_tag copy_tag;
-};
-
-struct supervisor {
-    const tr_supervisor *table;
-    struct child *children;
-    uint32_t count, max;
-    tri_tag tag;
-    struct history history;
-    bool ending;
-    int reason; /* with which it will end */
-};
-
-/* ---- specs and their defaults ------------------------------------------------------------------------------------ */
-
-static const char *name_of(const struct child *child)
+static bool is_dynamic(const struct tri_supervisor *me)
 {
-    if (child->spec.name)
-        return child->spec.name;
-    return child->spec.actor ? child->spec.actor->name : child->spec.supervisor->name;
-}
-
-static enum tr_restart restart_of(const struct child *child)
-{
-    enum tr_restart restart = child->spec.restart;
-    if (restart == TR_RESTART_DEFAULT && child->spec.actor)
-        restart = child->spec.actor->restart;
-    return restart == TR_RESTART_DEFAULT ? TR_PERMANENT : restart;
-}
-
-static int64_t either(int64_t a, int64_t b, int64_t otherwise)
-{
-    return a ? a : b ? b : otherwise;
-}
-
-static int64_t start_time_of(const struct child *child)
-{
-    return either(child->spec.start_ns, child->spec.actor ? child->spec.actor->start_ns : TR_FOREVER, TR_SECONDS(5));
-}
-
-static int64_t shutdown_time_of(const struct child *child)
-{
-    return either(child->spec.shutdown_ns, child->spec.actor ? child->spec.actor->shutdown_ns : TR_FOREVER, TR_SECONDS(5));
-}
-
-static void check_child(const tr_child *child, const char *supervisor)
-{
-    if (!child->actor == !child->supervisor)
-        tri_panic("supervisor %s: child %s needs either an actor or a supervisor", supervisor,
-            child->name ? child->name : "(no name)");
-    if (child->intensity > INTENSITY_MAX)
-        tri_panic("supervisor %s: an intensity of %u; the most is %d", supervisor, child->intensity, INTENSITY_MAX);
-}
-
-/* ---- how often --------------------------------------------------------------------------------------------------- */
-
-static bool history_init(struct history *history, uint32_t intensity)
-{
-    *history = (struct history){ .size = intensity };
-    if (intensity)
-        history->moments = tri_block_get(intensity * sizeof *history->moments, &history->tag);
-    return !intensity || history->moments;
-}
-
-static void history_free(struct history *history)
-{
-    if (history->moments)
-        tri_block_put(history->moments, history->tag);
-}
-
-/* Notes a restart; false when there have been `size` within the period before it. */
-static bool history_note(struct history *history, int64_t now, int64_t period)
-{
-    if (history->size == 0)
-        return true;
-    if (history->count == history->size && now - history->moments[history->next] < period)
-        return false;
-    history->moments[history->next] = now;
-    history->next = (history->next + 1) % history->size;
-    history->count += history->count < history->size;
-    return true;
-}
-
-/* The delay before the n-th restart in a row (1: the first). */
-static int64_t delay_before(tr_self *self, const struct supervisor *me, uint32_t n)
-{
-    int64_t delay = either(me->table->backoff_ns, 0, TR_MS(20)), most = either(me->table->backoff_max_ns, 0, TR_SECONDS(5));
-    if (n < 2)
-        return 0;
-    for (; n > 2 && delay < most; n--)
-        delay *= 2;
-    delay = delay < most ? delay : most;
-    uint32_t tenth = delay / 10 < UINT32_MAX / 2 ? (uint32_t)(delay / 10) : UINT32_MAX / 2;
-    return delay - tenth + (int64_t)tr_random_below(self, 2 * tenth + 1);
-}
-
-/* ---- a child's timer --------------------------------------------------------------------------------------------- */
-
-static void drop_timer(tr_self *self, struct child *child)
-{
-    tr_cancel(self, child->timer);
-    child->timer = (tr_timer){ 0 };
-}
-
-/* False when there is no memory for it. */
-static bool set_timer(tr_self *self, struct supervisor *me, struct child *child, int64_t delay)
-{
-    drop_timer(self, child);
-    child->timer = tr_after(self, delay, (uint64_t)(child - me->children));
-    return child->timer.bits != 0;
-}
-
-/* ---- starting ---------------------------------------------------------------------------------------------------- */
-
-static tr_msg *make_report(tr_self *self, const struct supervisor *me, const struct child *child, const tr_type *type)
-{
-    tr_msg *m = tri_msg_new(type, sizeof(struct tri_report));
-    if (m)
-        *(struct tri_report *)tri_msg_body(m) = (struct tri_report){ .child = (uint32_t)(child - me->children),
-            .life = child->life, .incarnation = (uint16_t)tr_incarnation(self) };
-    return m;
-}
-
-extern const struct tri_actor tri_supervisor_actor;
-
-/* Spawns a child's actor with its duty. */
-static int spawn(tr_self *self, struct child *child, tr_msg *started, tr_msg *ended)
-{
-    const tr_actor *spec = child->spec.actor ? child->spec.actor : &tri_supervisor_actor.actor;
-    const void *arg = child->spec.actor ? child->spec.arg : &child->spec.supervisor;
-    int error;
-    struct tri_slot *slot = tri_spawn_prepare(self, spec, arg, TRI_HOME_ANY, &error);
-    if (!slot)
-        return error;
-    struct tri_cold *cold = tri_spawn_keep_arg(slot) ? tri_cold(slot) : NULL;
-    if (!(error = cold ? tri_spawn_bind(self, slot, &(tr_spawn_options){ .name = child->spec.name }) : TR_ENOMEM)) {
-        cold->duty = (struct tri_duty){ self->me, started, ended, (uint8_t)restart_of(child) };
-        child->ref = tri_spawn_finish(self, slot);
-        return 0;
-    }
-    tri_spawn_cancel(self, slot);
-    return error;
-}
-
-/* Starts a child, in the slot that waits for it or in a new one: 0, or why it cannot be. */
-static int start(tr_self *self, struct supervisor *me, struct child *child)
-{
-    child->life++;
-    tr_msg *started = make_report(self, me, child, &tri_started_type);
-    tr_msg *ended = make_report(self, me, child, &tri_ended_type), *order = NULL;
-    int64_t limit = start_time_of(child);
-    drop_timer(self, child); /* that of the delay, which may be due and not handled yet */
-    bool timed = limit == TR_FOREVER || set_timer(self, me, child, limit);
-    int error = started && ended && timed ? 0 : TR_ENOMEM;
-    if (!error && tr_ref_is_nobody(child->ref))
-        error = spawn(self, child, started, ended);
-    else if (!error && !(order = tri_order_start_new(started, ended)))
-        error = TR_ENOMEM;
-    if (error) {
-        if (started)
-            tri_msg_free(started);
-        if (ended)
-            tri_msg_free(ended);
-        drop_timer(self, child);
-        return error;
-    }
-    if (order)
-        tri_order_start(self, child->ref, order);
-    child->condition = STARTING;
-    child->killed = false;
-    return 0;
+    return me->table->strategy == TR_DYNAMIC;
 }
 
 /* ---- the next step ----------------------------------------------------------------------------------------------- */
 
-static void answer_start(tr_self *self, struct child *child, int reason)
-{
-    tr_msg *request = child->start_request;
-    child->start_request = NULL;
-    if (request && reason)
-        tr_refuse(self, request, reason);
-    else if (request)
-        (void)tr_reply_to(self, request, tr_child_started, .child = child->ref);
-}
-
-/* `was` is the reference it had. */
-static void forget(tr_self *self, struct supervisor *me, struct child *child, tr_ref was)
-{
-    tr_msg *request = child->stop_request;
-    child->stop_request = NULL;
-    if (request)
-        (void)tr_reply_to(self, request, tr_child_stopped, .child = was);
-    answer_start(self, child, TR_ESHUTDOWN); /* stopped before it was ready */
-    child->ref = TR_NOBODY;
-    child->condition = GONE;
-    child->stop = child->keep = false;
-    if (me->table->strategy != TR_DYNAMIC)
-        return;
-    history_free(&child->history);
-    child->history = (struct history){ 0 };
-    if (child->copy)
-        tri_block_put(child->copy, child->copy_tag);
-    child->copy = NULL;
-}
-
-/* Lets a child go that waits for an order to start again, or has no slot. It reports its end, so that its name is free when
- * it is forgotten; without memory for that it is killed, and forgotten at once. */
-static void let_go(tr_self *self, struct supervisor *me, struct child *child)
-{
-    drop_timer(self, child);
-    child->stop = child->keep = false;
-    child->life++;
-    tr_ref ref = child->ref;
-    tr_msg *ended = tr_ref_is_nobody(ref) ? NULL : make_report(self, me, child, &tri_ended_type);
-    if (!tr_ref_is_nobody(ref) && tri_order_stop(self, ref, false, ended) && ended)
-        child->condition = STOPPING;
-    else
-        forget(self, me, child, ref);
-}
-
-static void begin_to_end(struct supervisor *me, int reason)
+static void begin_to_end(struct tri_supervisor *me, int reason)
 {
     if (me->ending)
         return;
     me->ending = true;
     me->reason = reason;
+    for (uint32_t i = 0; i < me->count; i++)
+        if (me->places[i].child)
+            tri_child_todo(me, me->places[i].child);
 }
 
-/* A child has ended that is to be started again: when, or never because that was too often. One that could not be started
- * would not be a moment later either: `failed`. */
-static void schedule_restart(tr_self *self, struct supervisor *me, struct child *child, int reason, bool failed)
+/* A child has ended that is to be started again: when (answers the delay), or never because that was too often (-1). One that
+ * could not be started would not be a moment later either: `failed`. */
+static int64_t schedule_restart(tr_self *self, struct tri_supervisor *me, struct tri_child *child, bool failed)
 {
-    int64_t now = tr_now(self), period = either(child->spec.period_ns, 0, TR_SECONDS(10));
-    if (child->history.count == 0 ||
-        now - child->history.moments[(child->history.next + child->history.size - 1) % child->history.size] >= period)
+    int64_t now = tr_now(self), period = tri_either(child->spec.period_ns, 0, TR_SECONDS(10));
+    if (tri_history_quiet(&child->history, now, period))
         child->in_a_row = 0;
     child->in_a_row++;
-    if (!history_note(&child->history, now, period) ||
-        !history_note(&me->history, now, either(me->table->period_ns, 0, TR_SECONDS(10)))) {
-        tri_log(TR_LOG_ERROR, "child %s was restarted too often; its last end: %s", name_of(child), tr_strerror(reason));
+    if (!tri_history_note(&child->history, now, period) ||
+        !tri_history_note(&me->history, now, tri_either(me->table->period_ns, 0, TR_SECONDS(10)))) {
         begin_to_end(me, TR_EINTENSITY);
-        return;
+        return -1;
     }
-    int64_t delay = delay_before(self, me, child->in_a_row + failed);
-    bool timed = delay && set_timer(self, me, child, delay);
+    int64_t delay = tri_restart_delay(self, me->table, child->in_a_row + failed);
+    bool timed = delay && tri_child_set_timer(self, child, delay);
     child->not_before = timed ? now + delay : now; /* nothing else would bring the supervisor back to it */
+    return timed ? delay : 0;
 }
 
-static void stop(tr_self *self, struct supervisor *me, struct child *child)
+static void too_often(const struct tri_supervisor *me, const struct tri_child *child, int reason)
 {
-    int64_t limit = shutdown_time_of(child);
-    child->condition = STOPPING;
-    child->keep = child->keep && !me->ending;
-    drop_timer(self, child);
-    tri_order_stop(self, child->ref, child->keep, NULL);
-    if (limit == TR_FOREVER || set_timer(self, me, child, limit))
-        return;
-    child->killed = true; /* nothing would end its patience */
-    tr_kill(self, child->ref);
+    tri_log(TR_LOG_ERROR, "supervisor %s: child %s was restarted too often; its last end: %s", name_of(me),
+        tri_child_name(child), tr_strerror(reason));
 }
 
 /* Whether each child is restarted by itself. */
-static bool one_by_one(const struct supervisor *me)
+static bool one_by_one(const struct tri_supervisor *me)
 {
-    return me->table->strategy == TR_ONE_FOR_ONE || me->table->strategy == TR_DYNAMIC;
+    return me->table->strategy == TR_ONE_FOR_ONE || is_dynamic(me);
+}
+
+/* Nobody need wait for it any more. */
+static bool is_over(const struct tri_child *child)
+{
+    return child->condition == TRI_CHILD_GONE || child->condition == TRI_CHILD_LOST;
 }
 
 /* Whether this child may be started now: all before it are ready. Where children are restarted one by one that counts for
  * the first time only. */
-static bool its_turn(const struct supervisor *me, const struct child *child)
+static bool its_turn(const struct tri_supervisor *me, const struct tri_child *child)
 {
-    if (one_by_one(me) && (child->was_up || me->table->strategy == TR_DYNAMIC))
+    if (one_by_one(me) && (child->was_up || is_dynamic(me)))
         return true;
-    for (const struct child *other = me->children; other < child; other++)
-        if (other->condition != UP && other->condition != GONE)
+    for (uint32_t i = 0; i < child->number; i++) {
+        const struct tri_child *other = me->places[i].child;
+        if (other->condition != TRI_CHILD_UP && !is_over(other))
             return false;
+    }
     return true;
 }
 
-/* The last child that is to be stopped and has not been. */
-static struct child *to_stop(struct supervisor *me)
+static bool is_to_stop(const struct tri_supervisor *me, const struct tri_child *child)
 {
-    for (uint32_t i = me->count; i-- > 0;) {
-        struct child *child = &me->children[i];
-        if (child->condition == STOPPING)
-            return NULL; /* one at a time */
-        if ((child->condition == UP || child->condition == STARTING) && (child->stop || me->ending))
-            return child;
-    }
+    bool runs = child->condition == TRI_CHILD_UP || child->condition == TRI_CHILD_STARTING;
+    return runs && (child->stop || me->ending);
+}
+
+static bool stopping(const struct tri_supervisor *me)
+{
+    return me->in[TRI_CHILD_STOPPING] > 0;
+}
+
+/* The last child that is to be stopped, when no other is being stopped: one at a time. */
+static struct tri_child *to_stop(struct tri_supervisor *me)
+{
+    for (uint32_t i = stopping(me) ? 0 : me->count; i-- > 0;)
+        if (is_to_stop(me, me->places[i].child))
+            return me->places[i].child;
     return NULL;
 }
 
-static bool stopping(const struct supervisor *me)
-{
-    for (uint32_t i = 0; i < me->count; i++)
-        if (me->children[i].condition == STOPPING)
-            return true;
-    return false;
-}
-
 /* A child that cannot be started at all (no memory, no slot, the name taken) counts as one that ended. */
-static void start_failed(tr_self *self, struct supervisor *me, struct child *child, int reason)
+static void start_failed(tr_self *self, struct tri_supervisor *me, struct tri_child *child, int reason)
 {
-    tri_log(TR_LOG_WARNING, "child %s could not be started: %s", name_of(child), tr_strerror(reason));
+    tri_log(TR_LOG_WARNING, "supervisor %s: child %s could not be started: %s", name_of(me), tri_child_name(child),
+        tr_strerror(reason));
     if (child->start_request) {
-        answer_start(self, child, reason);
-        let_go(self, me, child);
+        tri_child_answer_start(self, child, reason);
+        tri_child_let_go(self, me, child);
         return;
     }
-    schedule_restart(self, me, child, reason, true);
+    if (schedule_restart(self, me, child, true) < 0)
+        too_often(me, child, reason);
 }
 
-static void start_some(tr_self *self, struct supervisor *me)
+/* Starts a child if its time has come, and tries again where that is at once. */
+static void start_one(tr_self *self, struct tri_supervisor *me, struct tri_child *child)
 {
     int64_t now = tr_now(self);
-    for (uint32_t i = 0; i < me->count && !me->ending; i++) {
-        struct child *child = &me->children[i];
-        while (child->condition == DOWN && child->not_before <= now && its_turn(me, child) && !me->ending) {
-            int error = start(self, me, child);
-            if (error)
-                start_failed(self, me, child, error);
-        }
+    while (child->condition == TRI_CHILD_DOWN && child->not_before <= now && its_turn(me, child) && !me->ending) {
+        int error = tri_child_start(self, me, child);
+        bool last = !error || child->start_request; /* the child may be no more then */
+        if (error)
+            start_failed(self, me, child, error);
+        if (last)
+            return;
     }
 }
 
-/* All children that wait for an order to start again are let go. */
-static void dismiss(tr_self *self, struct supervisor *me)
+static void advance_table(tr_self *self, struct tri_supervisor *me)
 {
-    for (uint32_t i = 0; i < me->count; i++) {
-        struct child *child = &me->children[i];
-        if (child->condition == DOWN)
-            let_go(self, me, child);
+    for (struct tri_child *child; (child = to_stop(me));)
+        tri_child_stop(self, me, child);
+    for (uint32_t i = 0; i < me->count && !me->ending && !me->waiting && (one_by_one(me) || !stopping(me)); i++)
+        start_one(self, me, me->places[i].child);
+    for (struct tri_child *child; (child = to_stop(me));) /* it began to end just now */
+        tri_child_stop(self, me, child);
+    bool all_stopped = me->ending && !stopping(me);
+    for (uint32_t i = 0; i < me->count && all_stopped; i++)
+        if (me->places[i].child->condition == TRI_CHILD_DOWN)
+            tri_child_let_go(self, me, me->places[i].child);
+}
+
+/* Side by side. A child that is DOWN while former ones are waited for is looked at when they have gone. */
+static void advance_dynamic(tr_self *self, struct tri_supervisor *me)
+{
+    while (!cork_dllist_is_empty(&me->todo)) {
+        struct tri_child *child = tri_container_of(cork_dllist_start(&me->todo), struct tri_child, todo);
+        if (me->waiting && !me->ending)
+            return;
+        cork_dllist_remove(&child->todo);
+        child->queued = false;
+        if (is_to_stop(me, child))
+            tri_child_stop(self, me, child);
+        else if (child->condition == TRI_CHILD_DOWN && me->ending)
+            tri_child_let_go(self, me, child);
+        else
+            start_one(self, me, child);
     }
 }
 
 /* Does what is to be done next; answers what the handler returns. */
-static int advance(tr_self *self, struct supervisor *me)
+static int advance(tr_self *self, struct tri_supervisor *me)
 {
-    for (struct child *child; (child = to_stop(me));)
-        stop(self, me, child);
-    if (!me->ending && (one_by_one(me) || !stopping(me)))
-        start_some(self, me);
-    if (!me->ending)
-        return TR_CONTINUE;
-    for (struct child *child; (child = to_stop(me));) /* it began to end just now */
-        stop(self, me, child);
-    if (!stopping(me))
-        dismiss(self, me);
-    if (stopping(me))
+    if (is_dynamic(me))
+        advance_dynamic(self, me);
+    else
+        advance_table(self, me);
+    if (!me->ending || stopping(me) || me->in[TRI_CHILD_DOWN])
         return TR_CONTINUE;
     return me->reason < 0 ? me->reason : TR_STOP;
 }
 
 /* ---- what happens ------------------------------------------------------------------------------------------------ */
 
-static void child_ready(tr_self *self, struct child *child)
+static void child_ready(tr_self *self, struct tri_supervisor *me, struct tri_child *child)
 {
-    if (child->condition != STARTING)
+    if (child->condition != TRI_CHILD_STARTING)
         return;
-    drop_timer(self, child);
-    child->condition = UP;
+    tr_cancel(self, child->timer);
+    child->timer = (tr_timer){ 0 };
+    tri_child_set(me, child, TRI_CHILD_UP);
     child->was_up = true;
-    answer_start(self, child, 0);
+    tri_child_answer_start(self, child, 0);
 }
 
 /* The other children that have to be stopped and started with one that crashed. */
-static void involve_others(struct supervisor *me, const struct child *child)
+static void involve_others(struct tri_supervisor *me, const struct tri_child *child)
 {
     enum tr_strategy strategy = me->table->strategy;
-    for (struct child *other = me->children; other < me->children + me->count; other++) {
-        bool involved = strategy == TR_ONE_FOR_ALL || (strategy == TR_REST_FOR_ONE && other > child);
-        if (other != child && involved && (other->condition == UP || other->condition == STARTING))
+    for (uint32_t i = 0; i < me->count && !one_by_one(me); i++) {
+        struct tri_child *other = me->places[i].child;
+        bool involved = strategy == TR_ONE_FOR_ALL || (strategy == TR_REST_FOR_ONE && other->number > child->number);
+        if (other != child && involved &&
+            (other->condition == TRI_CHILD_UP || other->condition == TRI_CHILD_STARTING) && !other->stop)
             other->stop = other->keep = true;
     }
 }
 
-/* Whether a child that has ended by itself is to be started again. One that is gone was killed while it waited for that; or
- * the system ends. */
-static bool comes_again(tr_self *self, const struct child *child, const struct tri_report *report)
+/* Whether a child that has ended is to be started again; there is no other place where that is decided. Its supervisor's
+ * wish that it shall not be comes first, then the child's entry and the reason decide. */
+static bool comes_again(tr_self *self, const struct tri_supervisor *me, const struct tri_child *child, int reason)
 {
-    enum tr_restart restart = restart_of(child);
-    return !report->gone || (ck_pr_load_uint(&self->system->state) == TRI_SYSTEM_OPEN &&
-                                (restart == TR_PERMANENT || (restart == TR_TRANSIENT && report->reason < 0)));
+    bool dismissed = (child->stop || child->condition == TRI_CHILD_STOPPING) && !child->keep;
+    enum tr_restart restart = tri_child_restart(child);
+    if (dismissed || me->ending || ck_pr_load_uint(&self->system->state) != TRI_SYSTEM_OPEN)
+        return false;
+    return restart == TR_PERMANENT || (restart == TR_TRANSIENT && reason < 0);
 }
 
-static void child_ended(tr_self *self, struct supervisor *me, struct child *child, const struct tri_report *report)
+enum { DETAILS = 256 };
+
+/* With which message it ended, and when it comes again. */
+static const char *details(char *text, const struct tri_last_words *words, bool again, bool asked, int64_t delay)
 {
-    bool asked = child->condition == STOPPING, first_start = child->condition == STARTING && !child->was_up;
-    bool again = asked ? child->keep && !me->ending : comes_again(self, child, report);
-    tr_ref was = child->ref;
-    drop_timer(self, child);
+    char from[TR_REF_TEXT];
+    int n = 0;
+    if (words->about.type)
+        n = snprintf(text, DETAILS, ", handling %s from %s", words->about.type->name,
+            tr_ref_is_nobody(words->about.from) ? "outside" : tr_ref_text(words->about.from, from));
+    n = n < DETAILS ? n : DETAILS - 1;
+    if (!again)
+        snprintf(text + n, (size_t)(DETAILS - n), "; it is not started again");
+    else if (delay && !asked)
+        snprintf(text + n, (size_t)(DETAILS - n), "; it is started again in %.3g ms", (double)delay / 1e6);
+    else
+        snprintf(text + n, (size_t)(DETAILS - n), "; it is started again at once");
+    return text;
+}
+
+static void child_ended(
+    tr_self *self, struct tri_supervisor *me, struct tri_child *child, const struct tri_last_words *words)
+{
+    const struct tri_report *report = &words->report;
+    bool asked = child->condition == TRI_CHILD_STOPPING;
+    bool first_start = child->condition == TRI_CHILD_STARTING && !child->was_up;
+    bool again = comes_again(self, me, child, report->reason);
+    char text[DETAILS];
+    int64_t delay = 0;
+    tr_cancel(self, child->timer);
+    child->timer = (tr_timer){ 0 };
     child->stop = child->keep = false;
-    if (report->gone)
-        child->ref = TR_NOBODY;
-    if (!asked && report->reason < 0)
-        tri_log(TR_LOG_WARNING, "child %s %s: %s", name_of(child), first_start ? "could not be started" : "ended",
-            tr_strerror(report->reason));
     if (first_start && child->start_request) { /* a dynamic child is not tried again */
-        answer_start(self, child, report->reason < 0 ? report->reason : TR_ESTART);
+        tri_child_answer_start(self, child, report->reason < 0 ? report->reason : TR_ESTART);
         again = false;
     }
-    if (report->gone && (asked || !again)) {
-        forget(self, me, child, was);
-        return;
+    if (again) {
+        if (report->gone)
+            tri_child_set_ref(me, child, TR_NOBODY); /* it is started anew, in another slot */
+        tri_child_set(me, child, TRI_CHILD_DOWN);
+        child->not_before = 0;
+        if (!asked)
+            delay = schedule_restart(self, me, child, false);
     }
-    if (!again) {
-        let_go(self, me, child);
-        return;
-    }
-    child->condition = DOWN;
-    child->not_before = 0;
-    if (asked)
-        return;
-    schedule_restart(self, me, child, report->reason, false);
-    if (!me->ending)
+    if (!asked && report->reason < 0)
+        tri_log(TR_LOG_WARNING, "supervisor %s: child %s %s: %s%s", name_of(me), tri_child_name(child),
+            first_start ? "could not be started" : "ended", tr_strerror(report->reason),
+            details(text, words, again && !me->ending, asked, delay));
+    if (delay < 0)
+        too_often(me, child, report->reason);
+    if (again && !asked && !me->ending)
         involve_others(me, child);
+    else if (!again && report->gone)
+        tri_child_forget(self, me, child, TR_ESHUTDOWN);
+    else if (!again)
+        tri_child_let_go(self, me, child);
 }
 
-static void timer_due(tr_self *self, struct supervisor *me, struct child *child)
+/* One that was given up has returned. If it waits for an order, as it had ended before it was dismissed, it is dismissed once
+ * more, with a report. */
+static void child_returned(tr_self *self, struct tri_supervisor *me, struct tri_child *child, bool gone)
+{
+    if (!gone && tri_child_dismiss(self, me, child))
+        return;
+    if (child->condition != TRI_CHILD_LEFT || me->ending) {
+        tri_child_forget(self, me, child, TR_ESHUTDOWN);
+        return;
+    }
+    child->stop = child->keep = false;
+    tri_child_set_ref(me, child, TR_NOBODY);
+    tri_child_set(me, child, TRI_CHILD_DOWN);
+    child->not_before = 0;
+}
+
+static void timer_due(tr_self *self, struct tri_supervisor *me, struct tri_child *child)
 {
     child->timer = (tr_timer){ 0 };
-    if (child->condition == STARTING) {
-        tri_log(TR_LOG_WARNING, "child %s is not ready in time and is killed", name_of(child));
+    if (child->condition == TRI_CHILD_DOWN) {
+        tri_child_todo(me, child);
+    } else if (child->condition == TRI_CHILD_STARTING) {
+        tri_log(TR_LOG_WARNING, "supervisor %s: child %s is not ready in time and is killed", name_of(me),
+            tri_child_name(child));
         tr_kill(self, child->ref);
-    } else if (child->condition == STOPPING && !child->killed) {
-        tri_log(TR_LOG_WARNING, "child %s did not end in time and is killed", name_of(child));
+    } else if (child->condition == TRI_CHILD_STOPPING && !child->killed) {
+        tri_log(TR_LOG_WARNING, "supervisor %s: child %s did not end in time and is killed", name_of(me),
+            tri_child_name(child));
         child->killed = true;
-        (void)set_timer(self, me, child, TR_MS(KILL_PATIENCE_MS));
+        (void)tri_child_set_timer(self, child, TR_MS(KILL_PATIENCE_MS));
         tr_kill(self, child->ref);
-    } else if (child->condition == STOPPING) {
-        tri_log(TR_LOG_ERROR, "child %s does not return from a handler and is given up", name_of(child));
-        child->life++;
-        forget(self, me, child, child->ref);
+    } else if (child->condition == TRI_CHILD_STOPPING) {
+        bool again = child->keep && !me->ending;
+        tri_log(TR_LOG_ERROR, "supervisor %s: child %s does not return from a handler and is given up%s", name_of(me),
+            tri_child_name(child), again ? "; it is started anew when it has" : "");
+        tri_child_give_up(self, me, child);
     }
 }
 
-/* ---- dynamic children -------------------------------------------------------------------------------------------- */
-
-struct start_request {
-    tr_child child;
-    bool named;
-    struct copy copy;
-};
-
-struct stop_request {
-    tr_ref child;
-};
-
-static const tr_type start_request_type = { .name = "tr_child_start", .size = sizeof(struct start_request) };
-static const tr_type stop_request_type = { .name = "tr_child_stop", .size = sizeof(struct stop_request) };
-
-static size_t arg_size_of(const tr_child *child)
+static void handle_report(tr_self *self, struct tri_supervisor *me, const tr_msg *m)
 {
-    return child->actor ? child->actor->arg_size : 0;
-}
-
-tr_call tr_child_start(tr_self *self, tr_ref supervisor, int64_t timeout_ns, const tr_child *child)
-{
-    tri_check_self(self, "tr_child_start");
-    check_child(child, "(dynamic)");
-    size_t arg_size = arg_size_of(child), name_size = child->name ? strlen(child->name) + 1 : 0;
-    size_t size = sizeof(struct start_request) + arg_size;
-    bool fits = size <= TR_BODY_MAX && name_size <= TR_NAME_MAX + 1;
-    tr_msg *m = fits ? tri_msg_new(&start_request_type, size) : NULL;
-    if (m) {
-        struct start_request *request = tri_msg_body(m);
-        memset(request, 0, size);
-        request->child = *child;
-        request->named = child->name != NULL;
-        if (child->name)
-            memcpy(request->copy.name, child->name, name_size);
-        if (child->arg)
-            memcpy(arg_in(&request->copy), child->arg, arg_size);
-    }
-    return tri_ask_message(self, supervisor, timeout_ns, m, fits ? TR_ENOMEM : TR_EINVAL);
-}
-
-tr_call tr_child_stop(tr_self *self, tr_ref supervisor, int64_t timeout_ns, tr_ref child)
-{
-    tri_check_self(self, "tr_child_stop");
-    tr_msg *m = tri_msg_new(&stop_request_type, sizeof(struct stop_request));
-    if (m)
-        ((struct stop_request *)tri_msg_body(m))->child = child;
-    return tri_ask_message(self, supervisor, timeout_ns, m, TR_ENOMEM);
-}
-
-static struct child *free_place(struct supervisor *me)
-{
-    for (uint32_t i = 0; i < me->count; i++)
-        if (me->children[i].condition == GONE)
-            return &me->children[i];
-    if (!tri_vector_grow(&me->children, sizeof *me->children, me->count, &me->max, &me->tag))
-        return NULL;
-    me->children[me->count] = (struct child){ .condition = GONE };
-    return &me->children[me->count++];
-}
-
-/* Gives a place to a new child; NULL when there is no memory. */
-static struct child *settle(struct supervisor *me, const struct start_request *request)
-{
-    struct child *child = free_place(me);
-    size_t size = sizeof(struct copy) + arg_size_of(&request->child);
-    if (!child)
-        return NULL;
-    *child = (struct child){ .spec = request->child, .condition = GONE, .life = child->life };
-    if (!history_init(&child->history, request->child.intensity ? request->child.intensity : INTENSITY_DEFAULT))
-        return NULL;
-    child->copy = tri_block_get(size, &child->copy_tag);
-    if (!child->copy) {
-        history_free(&child->history);
-        child->history = (struct history){ 0 };
-        return NULL;
-    }
-    memcpy(child->copy, &request->copy, size);
-    child->spec.name = request->named ? child->copy->name : NULL;
-    child->spec.arg = arg_in(child->copy);
-    child->condition = DOWN;
-    return child;
-}
-
-static struct child *find(struct supervisor *me, tr_ref ref)
-{
-    for (uint32_t i = 0; i < me->count && !tr_ref_is_nobody(ref); i++)
-        if (tr_ref_eq(me->children[i].ref, ref) && me->children[i].condition != GONE)
-            return &me->children[i];
-    return NULL;
-}
-
-static void start_asked(tr_self *self, struct supervisor *me, const tr_msg *m)
-{
-    int error = me->table->strategy != TR_DYNAMIC ? TR_ENOTSUP : me->ending ? TR_ESHUTDOWN : 0;
-    tr_msg *taken = error ? NULL : tr_take(self, m);
-    struct child *child = taken ? settle(me, tri_msg_body(m)) : NULL;
-    if (child)
-        child->start_request = taken;
+    const struct tri_report *report = tri_msg_body(m);
+    self->slot->cold->children -= report->gone;
+    if (report->incarnation != (uint16_t)tr_incarnation(self))
+        return; /* of a child of an earlier one */
+    struct tri_child *child = tri_child_at(me, report->child);
+    if (!child || child->life != report->life)
+        return; /* it was let go */
+    if (m->type == &tri_started_type)
+        child_ready(self, me, child);
+    else if (child->condition == TRI_CHILD_LEFT || child->condition == TRI_CHILD_LOST)
+        child_returned(self, me, child, report->gone);
     else
-        tr_refuse(self, taken, error ? error : TR_ENOMEM);
+        child_ended(self, me, child, tri_msg_body(m));
 }
 
-static void stop_asked(tr_self *self, struct supervisor *me, const tr_msg *m)
+/* ---- the children of a former incarnation ------------------------------------------------------------------------ */
+
+/* How long they may take. */
+static int64_t patience_of(const tr_supervisor *table)
 {
-    struct child *child = find(me, ((const struct stop_request *)tri_msg_body(m))->child);
-    if (!child || child->stop_request) {
-        tr_refuse(self, NULL, TR_ENOENT);
-        return;
+    int64_t longest = table->count ? 0 : TR_SECONDS(5);
+    for (size_t i = 0; i < table->count; i++) {
+        int64_t time = tri_child_shutdown_time(&table->children[i]);
+        longest = time > longest ? time : longest;
     }
-    child->stop_request = tr_take(self, m);
-    child->stop = true;
-    child->keep = false;
-    if (child->condition == DOWN)
-        let_go(self, me, child);
+    longest = longest < TR_SECONDS(FORMER_PATIENCE_MAX_S) ? longest : TR_SECONDS(FORMER_PATIENCE_MAX_S);
+    return longest + TR_MS(KILL_PATIENCE_MS);
+}
+
+/* The incarnation before this one was killed, and has told its children to end. They are waited for: they have names and
+ * what else there is only once. */
+static void wait_for_former(tr_self *self, struct tri_supervisor *me)
+{
+    me->waiting = self->slot->cold->children > 0;
+    if (me->waiting)
+        me->patience = tr_after(self, patience_of(me->table), FORMER);
+    if (!me->patience.bits)
+        me->waiting = false; /* nothing would end it */
+}
+
+static void look_for_former(tr_self *self, struct tri_supervisor *me, bool late)
+{
+    if (!me->waiting || (self->slot->cold->children && !late))
+        return;
+    if (self->slot->cold->children)
+        tri_log(TR_LOG_ERROR, "supervisor %s: %" PRIu32 " children of its former life have not ended and are given up",
+            name_of(me), self->slot->cold->children);
+    me->waiting = false;
+    tr_cancel(self, me->patience);
 }
 
 /* ---- the actor --------------------------------------------------------------------------------------------------- */
 
+static int check_table(const tr_supervisor *table)
+{
+    const char *name = table->name ? table->name : "(no name)";
+    if (table->size_ != sizeof *table)
+        tri_panic("supervisor %s has no TR_SUPERVISOR", name);
+    if (table->strategy == TR_DYNAMIC && table->count)
+        tri_panic("supervisor %s is dynamic and has a table", name);
+    if (table->intensity <= TRI_INTENSITY_MAX || table->intensity == TR_UNLIMITED)
+        return 0;
+    tri_log(TR_LOG_ERROR, "supervisor %s: an intensity of %u; the most is %d, or TR_UNLIMITED", name, table->intensity,
+        TRI_INTENSITY_MAX);
+    return TR_EINVAL;
+}
+
+static int take_table(struct tri_supervisor *me)
+{
+    const tr_supervisor *table = me->table;
+    int error = check_table(table);
+    me->history.size = error ? 0 : tri_history_size(table->intensity);
+    if (me->history.size)
+        me->history.moments = tri_block_get(me->history.size * sizeof *me->history.moments, &me->history_tag);
+    if (me->history.size && !me->history.moments)
+        return TR_ENOMEM;
+    for (size_t i = 0; i < table->count && !error; i++) {
+        error = tri_child_check(&table->children[i], table->name);
+        struct tri_child *child = error ? NULL : tri_child_new(me, &table->children[i], NULL, NULL);
+        if (!error && !child)
+            return TR_ENOMEM;
+        if (!error)
+            tri_child_set(me, child, TRI_CHILD_DOWN);
+    }
+    return error;
+}
+
 static int supervisor_start(tr_self *self, void *state, const void *arg)
 {
-    struct supervisor *me = state;
+    struct tri_supervisor *me = state;
     me->table = *(const tr_supervisor *const *)arg;
-    const tr_supervisor *table = me->table;
-    if (table->size_ != sizeof *table)
-        tri_panic("supervisor %s has no TR_SUPERVISOR", table->name ? table->name : "(no name)");
-    if (table->intensity > INTENSITY_MAX)
-        tri_panic("supervisor %s: an intensity of %u; the most is %d", table->name, table->intensity, INTENSITY_MAX);
-    if (table->strategy == TR_DYNAMIC && table->count)
-        tri_panic("supervisor %s is dynamic and has a table", table->name);
-    if (!history_init(&me->history, table->intensity))
-        return TR_ENOMEM;
-    for (size_t i = 0; i < table->count; i++) {
-        check_child(&table->children[i], table->name);
-        if (!tri_vector_grow(&me->children, sizeof *me->children, me->count, &me->max, &me->tag))
-            return TR_ENOMEM;
-        struct child *child = &me->children[me->count++];
-        *child = (struct child){ .spec = table->children[i], .condition = DOWN };
-        if (!history_init(&child->history, child->spec.intensity ? child->spec.intensity : INTENSITY_DEFAULT))
-            return TR_ENOMEM;
-    }
+    cork_dllist_init(&me->todo);
+    int error = take_table(me);
+    if (!error && !tri_cold(self->slot))
+        error = TR_ENOMEM;
+    if (error)
+        return error;
+    wait_for_former(self, me);
     int answer = advance(self, me);
-    return answer == TR_CONTINUE && me->count ? TR_NOT_READY : answer;
+    return answer == TR_CONTINUE && (me->count || me->waiting) ? TR_NOT_READY : answer;
 }
 
-static bool all_up(const struct supervisor *me)
+static bool all_up(const struct tri_supervisor *me)
 {
-    for (uint32_t i = 0; i < me->count; i++)
-        if (me->children[i].condition != UP && me->children[i].condition != GONE)
-            return false;
-    return true;
-}
-
-static void handle_report(tr_self *self, struct supervisor *me, const tr_msg *m)
-{
-    const struct tri_report *report = tri_msg_body(m);
-    if (report->incarnation != (uint16_t)tr_incarnation(self))
-        return; /* of a child of an earlier one */
-    struct child *child = &me->children[report->child];
-    if (child->life != report->life)
-        return; /* it was given up */
-    if (m->type == &tri_started_type)
-        child_ready(self, child);
-    else
-        child_ended(self, me, child, report);
+    return !me->waiting && !me->in[TRI_CHILD_DOWN] && !me->in[TRI_CHILD_STARTING] && !me->in[TRI_CHILD_STOPPING] &&
+        !me->in[TRI_CHILD_LEFT];
 }
 
 static int supervisor_receive(tr_self *self, void *state, const tr_msg *m)
 {
-    struct supervisor *me = state;
+    struct tri_supervisor *me = state;
+    bool timed = tr_is(tr_timeout, m), former = timed && tr_body(tr_timeout, m)->tag == FORMER;
     if (m->type == &tri_started_type || m->type == &tri_ended_type)
         handle_report(self, me, m);
-    else if (tr_is(tr_timeout, m))
-        timer_due(self, me, &me->children[tr_body(tr_timeout, m)->tag]);
-    else if (m->type == &start_request_type)
-        start_asked(self, me, m);
-    else if (m->type == &stop_request_type)
-        stop_asked(self, me, m);
+    else if (timed && !former)
+        timer_due(self, me, tri_child_at(me, tr_body(tr_timeout, m)->tag));
+    else if (!timed)
+        tri_dynamic_asked(self, me, m);
+    look_for_former(self, me, former);
     int answer = advance(self, me);
     if (answer == TR_CONTINUE && all_up(me))
         tr_ready(self);
@@ -682,7 +447,7 @@ static int supervisor_receive(tr_self *self, void *state, const tr_msg *m)
 
 static int supervisor_exit_asked(tr_self *self, void *state, int reason)
 {
-    struct supervisor *me = state;
+    struct tri_supervisor *me = state;
     begin_to_end(me, reason);
     return advance(self, me);
 }
@@ -690,19 +455,12 @@ static int supervisor_exit_asked(tr_self *self, void *state, int reason)
 /* Killed, or over: nobody who was started here lives on. */
 static void supervisor_stop(tr_self *self, void *state, int reason)
 {
-    struct supervisor *me = state;
+    struct tri_supervisor *me = state;
     (void)reason;
-    for (uint32_t i = me->count; i-- > 0;) {
-        struct child *child = &me->children[i];
-        if (child->condition != GONE && !tr_ref_is_nobody(child->ref))
-            tri_order_stop(self, child->ref, false, NULL);
-        history_free(&child->history);
-        if (child->copy)
-            tri_block_put(child->copy, child->copy_tag);
-    }
-    history_free(&me->history);
-    if (me->children)
-        tri_block_put(me->children, me->tag);
+    for (uint32_t i = me->count; i-- > 0;)
+        if (me->places[i].child)
+            tri_child_abandon(self, me, me->places[i].child);
+    tri_children_free(me);
 }
 
 const struct tri_actor tri_supervisor_actor = {
@@ -711,7 +469,7 @@ const struct tri_actor tri_supervisor_actor = {
     .actor.start = supervisor_start,
     .actor.receive = supervisor_receive,
     .actor.stop = supervisor_stop,
-    .actor.state_size = sizeof(struct supervisor),
+    .actor.state_size = sizeof(struct tri_supervisor),
     .actor.arg_size = sizeof(const tr_supervisor *),
     .exit_asked = supervisor_exit_asked,
 };

@@ -19,11 +19,13 @@ static void verdict(tr_self *self, int answer)
 }
 
 /* The handler of m, which is gone by now, did not answer TR_CONTINUE. */
-static TRI_COLD void ended(tr_self *self, const tr_msg *m, int answer)
+static TRI_COLD void ended(tr_self *self, const tr_msg *m, struct tri_fatal about, int answer)
 {
     self->fatal = m;
+    self->fatal_about = about;
     verdict(self, answer);
     self->fatal = NULL;
+    self->fatal_about = (struct tri_fatal){ 0 };
 }
 
 TRI_INLINE int call(tr_self *self, struct tri_slot *slot, const tr_msg *m, tr_router *router)
@@ -125,13 +127,23 @@ static TRI_NOINLINE void handle_special(tr_self *self, struct tri_slot *slot, tr
     }
     if (m->flags_ & TRI_MSG_REQUEST && !admit_request(self, m))
         return;
+    struct tri_fatal about = { m->type, m->from };
     int answer = call(self, slot, m, fails ? crash : router);
     finish(self, m, answer);
     self->answered = false;
     self->refused = 0;
     if (answer != TR_CONTINUE)
-        ended(self, m, answer);
+        ended(self, m, about, answer);
     self->deadline = 0;
+}
+
+/* The same for an ordinary message whose handler did not answer TR_CONTINUE: whether the actor is still there, and alive. */
+static TRI_COLD bool handle_last(tr_self *self, struct tri_slot *slot, tr_msg *m, int answer)
+{
+    struct tri_fatal about = { m->type, m->from };
+    finish(self, m, answer);
+    ended(self, m, about, answer);
+    return self->slot && slot->status == TRI_ALIVE;
 }
 
 static TRI_COLD void handle_late(tr_self *self, tr_msg *m)
@@ -151,6 +163,8 @@ TRI_INLINE bool handle(tr_self *self, struct tri_slot *slot, tr_msg *m, bool wat
         return self->slot && slot->status == TRI_ALIVE;
     }
     int answer = call(self, slot, m, slot->spec->receive);
+    if (tri_unlikely(answer != TR_CONTINUE))
+        return handle_last(self, slot, m, answer);
     if (tri_likely(!self->after)) {
         if (m->type->drop)
             m->type->drop(tri_msg_body(m));
@@ -158,10 +172,7 @@ TRI_INLINE bool handle(tr_self *self, struct tri_slot *slot, tr_msg *m, bool wat
     } else {
         finish_slowly(self, m, answer);
     }
-    if (tri_likely(answer == TR_CONTINUE))
-        return true;
-    ended(self, m, answer);
-    return self->slot && slot->status == TRI_ALIVE;
+    return true;
 }
 
 void tri_handle(tr_self *self, tr_msg *m)

@@ -488,7 +488,6 @@ Test(supervisor, tables_that_make_no_sense_end_the_process)
 {
     static const tr_child neither[] = { { .name = "nothing" } };
     static const tr_child both[] = { { .name = "both", .actor = &member_actor, .supervisor = &branch } };
-    static const tr_child busy[] = { CHILD(0, .intensity = 1001) };
     static const struct {
         tr_supervisor table;
         const char *text;
@@ -496,8 +495,6 @@ Test(supervisor, tables_that_make_no_sense_end_the_process)
         { { .name = "unstamped" }, "unstamped has no TR_SUPERVISOR" },
         { { TR_SUPERVISOR, .name = "a", CHILDREN(neither) }, "child nothing needs either an actor or a supervisor" },
         { { TR_SUPERVISOR, .name = "a", CHILDREN(both) }, "child both needs either an actor or a supervisor" },
-        { { TR_SUPERVISOR, .name = "a", CHILDREN(busy) }, "an intensity of 1001; the most is 1000" },
-        { { TR_SUPERVISOR, .name = "a", .intensity = 1001 }, "an intensity of 1001; the most is 1000" },
         { { TR_SUPERVISOR, .name = "a", .strategy = TR_DYNAMIC, CHILDREN(leaves) }, "a is dynamic and has a table" },
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {

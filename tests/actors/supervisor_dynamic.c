@@ -82,8 +82,34 @@ Test(supervisor_dynamic, children_come_and_go_on_request)
         expect_back(i, members[i], 1);
     }
     end(supervisor, 0);
-    for (int i = MEMBERS; i-- > 0;)
-        expect_went(i, TR_ESHUTDOWN);
+    unsigned seen = 0;
+    for (int i = 0; i < MEMBERS; i++) {
+        went body = *tr_body(went, expect(went));
+        cr_assert_eq(body.reason, TR_ESHUTDOWN);
+        seen |= 1u << body.number;
+    }
+    cr_assert_eq(seen, (1u << MEMBERS) - 1);
+    expect_down(supervisor, 0);
+    close_system();
+}
+
+Test(supervisor_dynamic, children_are_stopped_side_by_side)
+{
+    struct gate gates[2];
+    open_stage();
+    tr_ref supervisor = supervise(&dynamic);
+    for (int i = 0; i < 2; i++) {
+        gate_init(&gates[i]);
+        plan[i].at_stop = &gates[i];
+        hired(supervisor, i);
+    }
+    end(supervisor, 0);
+    gate_await(&gates[0]); /* neither waits for the other */
+    gate_await(&gates[1]);
+    gate_open(&gates[0]);
+    expect_went(0, TR_ESHUTDOWN);
+    gate_open(&gates[1]);
+    expect_went(1, TR_ESHUTDOWN);
     expect_down(supervisor, 0);
     close_system();
 }
@@ -411,31 +437,171 @@ Test(supervisor_dynamic, a_dynamic_supervisor_that_is_killed_and_restarted_is_em
     close_system();
 }
 
-/* A permanent child that is killed while it waits to be started again is started all the same. */
-Test(supervisor_dynamic, a_child_that_is_killed_while_it_waits_for_its_restart_comes_anew)
+/* There is nothing left to kill: it has ended, and comes when its time has come, where it was. */
+Test(supervisor_dynamic, a_child_that_is_killed_while_it_waits_for_its_restart_comes_all_the_same)
 {
     static const tr_child children[] = { CHILD(0), CHILD(1) };
     static const tr_supervisor table = {
         TR_SUPERVISOR, .name = "table", .strategy = TR_ONE_FOR_ALL, AT_ONCE, CHILDREN(children) };
+    static const int reasons[] = { TR_EKILLED, TR_EACCES, 0 };
     struct gate gate;
     tr_ref members[2];
     gate_init(&gate);
-    plan[1].at_stop = &gate;
     open_stage();
     tr_ref supervisor = supervise(&table);
     expect_cast(members, 2);
-    CRASH_OF(members[0]);
-    expect_went(0, TR_EPROTO);
-    gate_await(&gate);
-    tr_probe_do(probe, kill_it, &members[0]);
-    await_end(members[0]);
-    plan[1].at_stop = NULL;
-    gate_open(&gate);
+    for (unsigned i = 0; i < 3; i++) {
+        plan[1].at_stop = &gate;
+        CRASH_OF(members[0]);
+        expect_went(0, TR_EPROTO);
+        gate_await(&gate);
+        if (i == 0)
+            tr_probe_do(probe, kill_it, &members[0]);
+        else
+            end(members[0], reasons[i]);
+        plan[1].at_stop = NULL;
+        gate_open(&gate);
+        expect_went(1, TR_ESHUTDOWN);
+        expect_back(0, members[0], i + 1);
+        expect_back(1, members[1], i + 1);
+        settle_supervisor(supervisor);
+    }
+    close_system();
+}
+
+/* As it would if it were alive. The delay is an hour. */
+Test(supervisor_dynamic, a_transient_child_that_is_asked_to_end_well_while_it_waits_for_its_restart_stays_away)
+{
+    static const tr_child children[] = { CHILD(0), CHILD(1, .restart = TR_TRANSIENT) };
+    static const tr_supervisor tables[] = {
+        { TR_SUPERVISOR, .name = "table", .backoff_ns = TR_HOURS(1), .backoff_max_ns = TR_HOURS(1), CHILDREN(children) },
+        { TR_SUPERVISOR, .name = "all", .strategy = TR_ONE_FOR_ALL, .backoff_ns = TR_HOURS(1),
+            .backoff_max_ns = TR_HOURS(1), CHILDREN(children) },
+        { TR_SUPERVISOR, .name = "dynamic", .strategy = TR_DYNAMIC, .backoff_ns = TR_HOURS(1),
+            .backoff_max_ns = TR_HOURS(1) },
+    };
+    open_stage();
+    for (int i = 0; i < 3; i++) {
+        tr_ref supervisor = supervise(&tables[i]), member;
+        if (i == 2) {
+            tr_call call = hire(supervisor, &children[1]);
+            member = expect_came(1).who;
+            expect_hired(call);
+        } else {
+            expect_came(0);
+            member = expect_came(1).who;
+        }
+        for (unsigned n = 0; n < 2; n++) {
+            CRASH_OF(member);
+            expect_went(1, TR_EPROTO);
+            if (i == 1)
+                expect_went(0, TR_ESHUTDOWN);
+            if (i == 1 && n == 0)
+                expect_came(0);
+            if (n == 0)
+                expect_back(1, member, 1);
+        }
+        if (i == 1)
+            expect_came(0);
+        settle_supervisor(supervisor);
+        tr_probe_do(probe, monitor_it, &member);
+        end(member, TR_EACCES); /* that it would be started again after */
+        settle_supervisor(supervisor);
+        end(member, 0);
+        expect_down(member, TR_ESHUTDOWN);
+        settle_supervisor(supervisor);
+        end(supervisor, 0);
+        if (i < 2)
+            expect_went(0, TR_ESHUTDOWN);
+        expect_down(supervisor, 0);
+    }
+    close_system();
+}
+
+/* ---- the children of a supervisor that was killed ---------------------------------------------------------------- */
+
+static const tr_child held[] = { CHILD(1, .name = "one", .shutdown_ns = TR_MS(1)), CHILD(2, .shutdown_ns = TR_MS(1)) };
+static const tr_supervisor held_table = { TR_SUPERVISOR, .name = "held", .backoff_ns = 1, .backoff_max_ns = 1, CHILDREN(held) };
+static const tr_child holders[] = { { .name = "inner", .supervisor = &held_table } };
+static const tr_supervisor holder = { TR_SUPERVISOR, .name = "holder", AT_ONCE, CHILDREN(holders) };
+
+struct holding {
+    struct gate gate;
+    tr_ref outer, inner, members[3];
+};
+
+/* Kills the inner supervisor while its first child, or its second one, which has no name, is held; then it is there again. */
+static void kill_the_inner(struct holding *scene, int which)
+{
+    gate_init(&scene->gate);
+    scene->outer = supervise(&holder);
+    scene->members[1] = expect_came(1).who;
+    scene->members[2] = expect_came(2).who;
+    settle_supervisor(scene->outer);
+    direct(scene->members[which], stand_at, &scene->gate);
+    gate_await(&scene->gate);
+    tr_probe_do(probe, do_whereis_inner, &scene->inner);
+    tr_probe_do(probe, kill_it, &scene->inner);
+    expect_went(3 - which, TR_ESHUTDOWN);
+    settle_supervisor(scene->inner);
+}
+
+static void end_the_outer(struct holding *scene)
+{
+    settle_supervisor(scene->inner);
+    end(scene->outer, 0);
+    expect_went(2, TR_ESHUTDOWN);
     expect_went(1, TR_ESHUTDOWN);
-    came again = expect_came(0);
-    cr_assert_not(tr_ref_eq(again.who, members[0]));
-    expect_back(1, members[1], 1);
-    settle_supervisor(supervisor);
+    expect_down(scene->outer, 0);
+}
+
+Test(supervisor_dynamic, the_successor_of_one_that_is_killed_waits_for_the_children_that_are_left)
+{
+    struct holding scene;
+    open_stage();
+    for (int which = 1; which <= 2; which++) {
+        kill_the_inner(&scene, which);
+        gate_open(&scene.gate);
+        expect_went(which, TR_ESHUTDOWN); /* and then they come */
+        cr_assert_not(tr_ref_eq(expect_came(1).who, scene.members[1]));
+        cr_assert_not(tr_ref_eq(expect_came(2).who, scene.members[2]));
+        end_the_outer(&scene);
+        cr_assert_eq(logged("could not be started"), 0, "%s", captured.text);
+    }
+    close_system();
+}
+
+/* It is killed again and again; what it is waited for is still there. */
+Test(supervisor_dynamic, what_is_waited_for_is_not_forgotten_when_the_successor_is_killed_too)
+{
+    struct holding scene;
+    open_stage();
+    kill_the_inner(&scene, 1);
+    for (int i = 0; i < 3; i++) {
+        tr_probe_do(probe, kill_it, &scene.inner);
+        settle_supervisor(scene.outer);
+        settle_supervisor(scene.inner);
+    }
+    gate_open(&scene.gate);
+    expect_went(1, TR_ESHUTDOWN);
+    expect_came(1);
+    expect_came(2);
+    end_the_outer(&scene);
+    cr_assert_eq(logged("could not be started"), 0, "%s", captured.text);
+    close_system();
+}
+
+Test(supervisor_dynamic, the_successor_of_one_that_is_killed_does_not_wait_for_ever)
+{
+    struct holding scene;
+    open_stage();
+    kill_the_inner(&scene, 2); /* it has no name, so it is not in the way */
+    expect_came(1);
+    expect_came(2);
+    cr_assert_eq(logged("supervisor held: 1 children of its former life have not ended"), 1, "%s", captured.text);
+    gate_open(&scene.gate);
+    expect_went(2, TR_ESHUTDOWN);
+    end_the_outer(&scene);
     close_system();
 }
 

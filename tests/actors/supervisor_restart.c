@@ -74,6 +74,45 @@ Test(supervisor_restart, restarts_longer_ago_than_the_period_do_not_count)
     close_system();
 }
 
+/* They are remembered one by one, so there is a limit to how many. */
+Test(supervisor_restart, an_intensity_beyond_the_limit_is_refused)
+{
+    static const tr_child busy[] = { CHILD(0), CHILD(1, .name = "busy", .intensity = 1001) };
+    static const tr_child most[] = { CHILD(0, .intensity = 1000) };
+    static const tr_supervisor busy_table = { TR_SUPERVISOR, .name = "table", CHILDREN(busy) };
+    static const tr_supervisor table = { TR_SUPERVISOR, .name = "table", .intensity = 1001, CHILDREN(most) };
+    static const tr_supervisor good = { TR_SUPERVISOR, .name = "table", .intensity = 1000, CHILDREN(most) };
+    open_stage();
+    expect_down(supervise(&busy_table), TR_EINVAL);
+    cr_assert_eq(logged("supervisor table: child busy has an intensity of 1001; the most is 1000"), 1, "%s", captured.text);
+    expect_down(supervise(&table), TR_EINVAL);
+    cr_assert_eq(logged("supervisor table: an intensity of 1001; the most is 1000"), 1, "%s", captured.text);
+    supervise(&good);
+    expect_came(0);
+    close_system();
+    cr_assert_eq(tr_run(&(tr_options){ .supervisor = &table, .workers = 1 }), TR_EINVAL);
+    expect_nothing_left();
+}
+
+Test(supervisor_restart, an_intensity_can_be_unlimited_and_the_delay_still_grows)
+{
+    static const tr_child children[] = { CHILD(0, .intensity = TR_UNLIMITED) };
+    static const tr_supervisor table = {
+        TR_SUPERVISOR, .name = "table", .intensity = TR_UNLIMITED, AT_ONCE, CHILDREN(children) };
+    static const tr_supervisor slow = { TR_SUPERVISOR, .name = "slow", .backoff_ns = TR_MS(2), CHILDREN(children) };
+    open_stage();
+    tr_ref member = (supervise(&table), expect_came(0).who);
+    for (unsigned n = 1; n <= 1100; n++)
+        crash_and_come_back(0, member, n);
+    member = (supervise(&slow), expect_came(0).who);
+    for (int64_t n = 0, delay = 0; n < 4; n++, delay = delay ? 2 * delay : TR_MS(2)) {
+        CRASH_OF(member);
+        int64_t left = expect_went(0, TR_EPROTO).at;
+        cr_assert_geq(expect_came(0).at - left, delay - delay / 10, "restart %d", (int)n);
+    }
+    close_system();
+}
+
 /* The reason of every ending counts, and a start that fails is one. */
 Test(supervisor_restart, ends_with_reason_0_and_starts_that_fail_count_too)
 {
@@ -491,6 +530,80 @@ Test(supervisor_restart, a_child_that_does_not_return_is_given_up)
     gate_open(&gate);
     expect_went(1, TR_EKILLED);
     await_end(members[1]); /* it is not waiting to be started again */
+    close_system();
+}
+
+/* It was to be started again, so it is: when the one before it has ended. */
+Test(supervisor_restart, a_child_that_was_given_up_comes_anew_when_it_returns)
+{
+    static const tr_child children[] = { CHILD(0), CHILD(1, .name = "stuck", .shutdown_ns = TR_MS(1)), CHILD(2) };
+    static const tr_supervisor table = {
+        TR_SUPERVISOR, .name = "table", .strategy = TR_ONE_FOR_ALL, CHILDREN(children) };
+    struct gate gate;
+    tr_ref members[3];
+    gate_init(&gate);
+    open_stage();
+    tr_ref supervisor = supervise(&table);
+    expect_cast(members, 3);
+    tr_probe_do(probe, monitor_it, &members[1]);
+    direct(members[1], stand_at, &gate);
+    gate_await(&gate);
+    CRASH_OF(members[0]);
+    expect_went(0, TR_EPROTO);
+    expect_went(2, TR_ESHUTDOWN);
+    expect_back(0, members[0], 1);
+    cr_assert_eq(logged("child stuck does not return from a handler and is given up"), 1, "%s", captured.text);
+    settle_supervisor(supervisor); /* the next one waits for it, as ever */
+    gate_open(&gate);
+    expect_went(1, TR_EKILLED);
+    expect_down(members[1], TR_EKILLED);
+    cr_assert_not(tr_ref_eq(expect_came(1).who, members[1]));
+    expect_back(2, members[2], 1);
+    settle_supervisor(supervisor);
+    close_system();
+}
+
+Test(supervisor_restart, a_child_that_is_stopped_and_does_not_return_is_given_up_and_who_asked_is_told)
+{
+    static const tr_child children[] = { CHILD(0, .shutdown_ns = TR_MS(1)) };
+    static const tr_supervisor table = { TR_SUPERVISOR, .name = "table", CHILDREN(children) };
+    struct gate gate;
+    gate_init(&gate);
+    open_stage();
+    tr_ref supervisor = supervise(&table), member = expect_came(0).who;
+    direct(member, stand_at, &gate);
+    gate_await(&gate);
+    tr_call call = dismiss(supervisor, member);
+    const tr_msg *m = expect(tr_failed);
+    cr_assert_eq(m->call, call.bits);
+    cr_assert_eq(tr_body(tr_failed, m)->reason, TR_ETIMEDOUT);
+    gate_open(&gate);
+    expect_went(0, TR_EKILLED);
+    await_end(member);
+    settle_supervisor(supervisor);
+    close_system();
+}
+
+/* ---- what is said of it ------------------------------------------------------------------------------------------ */
+
+Test(supervisor_restart, an_end_is_logged_with_its_message_and_when_the_child_comes_again)
+{
+    static const tr_child children[] = { CHILD(0, .name = "restless", .intensity = 2) };
+    static const tr_supervisor table = {
+        TR_SUPERVISOR, .name = "keeper", .backoff_ns = TR_MS(2), .backoff_max_ns = TR_MS(2), CHILDREN(children) };
+    char from[TR_REF_TEXT], text[256];
+    open_stage();
+    tr_ref supervisor = supervise(&table), member = expect_came(0).who;
+    for (unsigned n = 1; n <= 2; n++)
+        crash_and_come_back(0, member, n);
+    tr_probe_do(probe, kill_it, &member);
+    expect_went(0, TR_EKILLED);
+    expect_down(supervisor, TR_EINTENSITY);
+    snprintf(text, sizeof text, "supervisor keeper: child restless ended: %s, handling act from %s; it is started again at once",
+        tr_strerror(TR_EPROTO), tr_ref_text(boss, from));
+    cr_assert_eq(logged(text), 1, "%s", captured.text);
+    cr_assert_eq(logged("it is started again in "), 1, "%s", captured.text);
+    cr_assert_eq(logged("supervisor keeper: child restless ended: killed; it is not started again"), 1, "%s", captured.text);
     close_system();
 }
 

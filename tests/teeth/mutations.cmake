@@ -756,28 +756,27 @@ mutation(a_job_that_was_abandoned_is_forgotten
   TEST actors/block FILTER block/the_result_of_a_job*)
 
 mutation(one_restart_more_than_is_borne
-  FILE actors/supervisor.c
-  OLD [[    *history = (struct history){ .size = intensity };]]
-  NEW [[    intensity += intensity != 0;
-    *history = (struct history){ .size = intensity };]]
+  FILE actors/restart.h
+  OLD [[    return intensity == TR_UNLIMITED ? 0 : intensity;]]
+  NEW [[    return intensity == TR_UNLIMITED ? 0 : intensity + (intensity != 0);]]
   TEST actors/supervisor_restart FILTER supervisor_restart/a_child_uses_up*)
 
 mutation(old_restarts_count
-  FILE actors/supervisor.c
+  FILE actors/restart.c
   OLD [[    if (history->count == history->size && now - history->moments[history->next] < period)]]
   NEW [[    if (history->count == history->size)]]
   TEST actors/supervisor_restart FILTER supervisor_restart/restarts_longer_ago*)
 
 mutation(a_restart_comes_before_its_delay
   FILE actors/supervisor.c
-  OLD [[        while (child->condition == DOWN && child->not_before <= now && its_turn]]
-  NEW [[        while (child->condition == DOWN && its_turn]]
+  OLD [[    while (child->condition == TRI_CHILD_DOWN && child->not_before <= now && its_turn]]
+  NEW [[    while (child->condition == TRI_CHILD_DOWN && now && its_turn]]
   TEST actors/supervisor_restart FILTER supervisor_restart/the_delay*)
 
 mutation(what_cannot_be_started_is_not_tried_again
   FILE actors/supervisor.c
-  OLD [[    bool timed = delay && set_timer(self, me, child, delay);]]
-  NEW [[    bool timed = failed || (delay && set_timer(self, me, child, delay));]]
+  OLD [[    bool timed = delay && tri_child_set_timer(self, child, delay);]]
+  NEW [[    bool timed = failed || (delay && tri_child_set_timer(self, child, delay));]]
   TEST actors/faults FILTER faults/a_tree_lives*)
 
 mutation(a_child_is_dismissed_and_waits_for_ever
@@ -791,26 +790,37 @@ mutation(the_report_of_an_old_child_counts
   OLD [[    if (report->incarnation != (uint16_t)tr_incarnation(self))
         return; /* of a child of an earlier one */]]
   NEW [[]]
-  TEST actors/supervisor_dynamic FILTER supervisor_dynamic/a_*supervisor_that_is_killed*)
+  TEST actors/supervisor_dynamic FILTER supervisor_dynamic/*killed*)
+
+mutation(the_successor_waits_for_nobody
+  FILE actors/supervisor.c
+  OLD [[    me->waiting = self->slot->cold->children > 0;]]
+  NEW [[]]
+  TEST actors/supervisor_dynamic FILTER supervisor_dynamic/the_successor*waits* DEFAULT)
+
+mutation(who_was_given_up_waits_for_ever
+  FILE actors/child.c
+  OLD [[TRI_SIGNAL_KILL | TRI_SIGNAL_DISMISS); /* so it]]
+  NEW [[TRI_SIGNAL_KILL); /* so it]]
+  TEST actors/supervisor_restart FILTER supervisor_restart/a_child_that_was_given_up* DEFAULT)
 
 mutation(all_are_stopped_at_once
   FILE actors/supervisor.c
-  OLD [[        if (child->condition == STOPPING)
-            return NULL; /* one at a time */]]
-  NEW [[]]
+  OLD [[    for (uint32_t i = stopping(me) ? 0 : me->count; i-- > 0;)]]
+  NEW [[    for (uint32_t i = me->count; i-- > 0;)]]
   TEST actors/supervisor FILTER supervisor/*in_order TRIES 5)
 
 mutation(the_next_child_is_started_too_early
   FILE actors/supervisor.c
-  OLD [[        if (other->condition != UP && other->condition != GONE)
+  OLD [[        if (other->condition != TRI_CHILD_UP && !is_over(other))
             return false;]]
-  NEW [[        if (other->condition == DOWN)
+  NEW [[        if (other->condition == TRI_CHILD_DOWN)
             return false;]]
   TEST actors/supervisor FILTER supervisor/a_child_is_started_when*)
 
 mutation(the_rest_is_all
   FILE actors/supervisor.c
-  OLD [[(strategy == TR_REST_FOR_ONE && other > child);]]
+  OLD [[(strategy == TR_REST_FOR_ONE && other->number > child->number);]]
   NEW [[strategy == TR_REST_FOR_ONE;]]
   TEST actors/supervisor FILTER supervisor/rest_for_one* DEFAULT)
 

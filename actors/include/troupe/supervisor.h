@@ -20,6 +20,16 @@
  * A child that crashes again and again is started again after a growing delay, and when it has used up its intensity, or
  * all children together that of the supervisor, the supervisor stops them all and ends with TR_EINTENSITY. What becomes
  * of that is its own supervisor's business.
+ *
+ * One that waits for its restart has ended, so to kill it or to ask it to end changes nothing; but a transient child that is
+ * asked to end with reason 0 stays away, as if it were alive.
+ *
+ * A child that does not return from a handler for a second after it was killed is given up: it ends for good when it returns,
+ * and if it was to be started again that is done then, anew. A supervisor that was killed and is started again first
+ * waits for the children of its former life to end, for as long as the longest of them may take.
+ *
+ * An intensity that is too large, or memory that there is not, ends the supervisor in its start: TR_EINVAL, TR_ENOMEM. A
+ * child that is neither an actor nor a supervisor, or a dynamic supervisor with a table, is a programmer error.
  */
 #ifndef TROUPE_SUPERVISOR_H
 #define TROUPE_SUPERVISOR_H
@@ -30,8 +40,11 @@ enum tr_strategy {
     TR_ONE_FOR_ONE,  /* restart the child that ended */
     TR_ONE_FOR_ALL,  /* stop all others, in reverse order, and start all again, in order */
     TR_REST_FOR_ONE, /* the same for those that come after it in the table */
-    TR_DYNAMIC,      /* no table: children are started with tr_child_start, each is restarted by itself */
+    TR_DYNAMIC,      /* no table: children are started with tr_child_start; each is restarted by itself, and they are stopped
+                      * side by side */
 };
+
+#define TR_UNLIMITED UINT32_MAX /* as an intensity */
 
 struct tr_supervisor;
 
@@ -41,9 +54,10 @@ typedef struct tr_child {
     const void *arg;       /* copied at every start from here: it must stay valid */
     const struct tr_supervisor *supervisor; /* … or this */
     enum tr_restart restart;   /* TR_RESTART_DEFAULT: as the actor says */
-    int64_t start_ns;          /* time to become ready; 0: as the actor says (5 s) */
+    int64_t start_ns;          /* time to become ready; 0: as the actor says (5 s; of a supervisor, which is ready when all
+                                * its children are: no limit) */
     int64_t shutdown_ns;       /* time to end when asked; 0: as the actor says (5 s; of a supervisor: no limit) */
-    uint32_t intensity;        /* restarts of this child within period_ns that are borne; 0: 5 */
+    uint32_t intensity;        /* restarts of this child within period_ns that are borne, up to 1000 or TR_UNLIMITED; 0: 5 */
     int64_t period_ns;         /* 0: 10 s */
 } tr_child;
 
@@ -53,7 +67,8 @@ typedef struct tr_supervisor {
     enum tr_strategy strategy;
     const tr_child *children; /* must stay valid, usually static */
     size_t count;
-    uint32_t intensity;       /* restarts of all children together within period_ns that are borne; 0: no limit but theirs */
+    uint32_t intensity;       /* restarts of all children together within period_ns that are borne, up to 1000; 0 or
+                               * TR_UNLIMITED: no limit but theirs */
     int64_t period_ns;        /* 0: 10 s */
     int64_t backoff_ns;       /* delay of the second restart within its period; it doubles from then on; 0: 20 ms */
     int64_t backoff_max_ns;   /* 0: 5 s. A tenth more or less is drawn at random, so that not all come back at once */
@@ -80,11 +95,11 @@ TR_MESSAGE(tr_child_stopped, tr_ref child;);
 
 /* Has a dynamic supervisor start a child; `child` and what it points to are copied, but for the specs. The answer is a
  * tr_child_started, or a tr_failed: what start returned, TR_EEXIST (the name), TR_ENOTSUP (the supervisor is not
- * dynamic), or as for any ask. In a handler. */
+ * dynamic), TR_EINVAL (the name or the argument is too long, the intensity too large), or as for any ask. In a handler. */
 tr_call tr_child_start(tr_self *self, tr_ref supervisor, int64_t timeout_ns, const tr_child *child);
 
 /* Has a supervisor stop one of its children for good. The answer is a tr_child_stopped, or a tr_failed: TR_ENOENT (not
- * its child). In a handler. */
+ * its child), TR_ETIMEDOUT (it does not return from a handler; it ends when it does). In a handler. */
 tr_call tr_child_stop(tr_self *self, tr_ref supervisor, int64_t timeout_ns, tr_ref child);
 
 #endif
