@@ -212,7 +212,6 @@ void tri_start_again(tr_self *self)
 {
     struct tri_slot *slot = self->slot;
     slot->flags &= (uint8_t)~(TRI_SLOT_READY | TRI_SLOT_ORDERED);
-    slot->cold->restarts++;
     tri_count(&self->counters.restarted);
     if (slot->state)
         memset(slot->state, 0, state_room(slot->spec));

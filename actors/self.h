@@ -192,6 +192,7 @@ static inline int tri_reason_of(const tr_self *self, tr_ref who)
 }
 
 bool tri_link_any(const struct tri_cold *cold);                         /* whether somebody is linked */
+void tri_links_free(struct tri_cold *cold);
 void tri_name_end(struct tri_system *system, struct tri_cold *cold);    /* name.c */
 void tri_ward_end(tr_self *self, struct tri_slot *slot);                /* ward.c: tells the wards */
 void tri_duty_ended(tr_self *self, int reason, bool gone);              /* duty.c: tells the supervisor */
@@ -209,6 +210,9 @@ int tri_name_register(struct tri_system *system, struct tri_slot *slot, tr_ref w
 int tri_link_attach(tr_self *self, struct tri_slot *slot);
 int tri_monitor_attach(tr_self *self, struct tri_slot *slot);
 void tri_monitor_detach(struct tri_cold *cold);
+
+/* Where no message is on its way: an actor that holds a link whose other side does not, or another one; TR_NOBODY. */
+tr_ref tri_link_check(void);
 
 /* Makes `ward` (a slot of a transport) end when the running actor does; `guardian`'s slot when it is not running yet. */
 bool tri_ward_add(struct tri_slot *guardian, tr_ref ward);

@@ -297,6 +297,9 @@ static void note_quiet(struct tri_sim_world *world)
 {
     char who[300] = "";
     world->result->quiet = true;
+    tri_checks_quiet(world);
+    if (world->result->error)
+        return;
     if (tri_checks_waiting(world, who, sizeof who))
         tri_world_fails(world, TR_EDEADLK, "nothing will ever happen again, but %s", who);
     else if (world->options.settle_ns)

@@ -102,6 +102,9 @@ extern const struct tri_watcher tri_sim_watcher;
 void tri_checks_open(struct tri_sim_world *world);
 void tri_checks_close(struct tri_sim_world *world);
 
+/* Nothing will ever happen again: what must be so then. */
+void tri_checks_quiet(struct tri_sim_world *world);
+
 /* Asks that will never be answered: their number, and in `what` who waits for whom. */
 unsigned tri_checks_waiting(struct tri_sim_world *world, char *what, size_t size);
 

@@ -608,35 +608,40 @@ mutation(a_demonitor_lets_what_waits_come
 
 mutation(the_news_of_a_link_is_sent_twice
   FILE actors/link.c
-  OLD [[    unhold(mine);
-    tri_promise_free(mine);
-    if (self->slot->spec->trap_exits && self->slot->status == TRI_ALIVE) {]]
-  NEW [[    if (self->slot->spec->trap_exits && self->slot->status == TRI_ALIVE) {
-        tri_count(&self->counters.sent);
-        self->slot->spec->receive(self, self->slot->state, &(tr_msg){ .type = &tr_exited_type, .from = m->from });]]
-  TEST actors/link FILTER link/*)
+  OLD [[    sever_all(self, news->exited.who);]]
+  NEW [[]]
+  TEST actors/link_seeds FILTER link_seeds/whatever*)
 
 mutation(unlink_does_not_sever
   FILE actors/link.c
-  OLD [[    if (!mine)
-        return;
-    unhold(mine);
-    mine->msg.type = &unlink_type.type;]]
-  NEW [[    if (mine)
-        return;
-    unhold(mine);
-    mine->msg.type = &unlink_type.type;]]
+  OLD [[    tri_check_self(self, "tr_unlink");
+    sever_all(self, other);]]
+  NEW [[    tri_check_self(self, "tr_unlink");]]
   TEST actors/link FILTER link/after_unlinking_neither*)
 
 mutation(unlink_is_not_told_to_the_other_side
   FILE actors/link.c
-  OLD [[    struct tri_promise *mine = find(self->slot->cold, m->from);
-    if (mine) {
-        unhold(mine);]]
-  NEW [[    struct tri_promise *mine = NULL;
-    if (mine) {
-        unhold(mine);]]
+  OLD [[    struct tri_promise *mine = held(self, promise_of(m)->peer);]]
+  NEW [[    struct tri_promise *mine = NULL;]]
   TEST actors/link FILTER link/after_unlinking_the_other*)
+
+mutation(an_unlink_severs_whatever_link_there_is
+  FILE actors/link.c
+  OLD [[    struct tri_promise *mine = held(self, promise_of(m)->peer);]]
+  NEW [[    struct tri_promise *mine = find(self->slot->cold, m->from, false);]]
+  TEST actors/link_seeds FILTER link_seeds/a_link_that_crosses* DEFAULT)
+
+mutation(an_old_exit_ends_a_new_link
+  FILE actors/link.c
+  OLD [[*mine = held(self, news->peer);]]
+  NEW [[*mine = find(self->slot->cold, m->from, false);]]
+  TEST actors/link_seeds FILTER link_seeds/whatever*)
+
+mutation(the_others_link_is_taken_for_ones_own
+  FILE actors/link.c
+  OLD [[find(self->slot->cold, other, true)]]
+  NEW [[find(self->slot->cold, other, false)]]
+  TEST actors/link_seeds FILTER link_seeds/a_link_that_the_other*)
 
 mutation(a_normal_end_ends_the_linked
   FILE actors/link.c
