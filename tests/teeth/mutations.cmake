@@ -986,16 +986,22 @@ mutation(a_cancelled_read_is_never_home
 mutation(a_window_is_anybodys
   FILE io/window.h
   OLD [[        if (word >> TRI_WINDOW_GENERATION_SHIFT != tag >> TRI_WINDOW_GENERATION_SHIFT)
-            return false;
-]]
-  NEW [[]]
+            return]]
+  NEW [[        if (tag == 0)
+            return]]
   TEST io/tcp_flow FILTER tcp_flow/buffers_outlive*)
 
 mutation(a_window_that_is_used_up_is_not_stalled
   FILE io/window.h
-  OLD [[word, word | TRI_WINDOW_STALLED, &word)]]
+  OLD [[word, word - tri_window_mark(window), &word)]]
   NEW [[word, word, &word)]]
   TEST io/tcp_flow FILTER tcp_flow/held_buffers*)
+
+mutation(a_stalled_connection_waits_for_half_of_its_window
+  FILE io/window.h
+  OLD [[    return window > 2 * TRI_WINDOW_BUFFER ? window - TRI_WINDOW_BUFFER + 1 : window / 2 + window % 2;]]
+  NEW [[    return window / 2 + window % 2;]]
+  TEST io/tcp_flow FILTER tcp_flow/room_for*)
 
 mutation(what_is_received_is_not_charged
   FILE io/window.h
