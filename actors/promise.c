@@ -111,8 +111,10 @@ static void tell_keeper(tr_self *self, struct tri_promise *promise, enum tri_pro
             tri_worker_errand(self->system->sched.workers[promise->worker], (struct ck_stack_entry *)&promise->msg.next_);
             return;
         }
+        tri_possession_enter(&self->worker->possession);
         if (!promise->expired)
             tri_wheel_cancel(&self->worker->wheel, &promise->timer);
+        tri_possession_leave(&self->worker->possession);
         tri_promise_free(promise);
         return;
     case TRI_PROMISE_MONITOR:
@@ -204,7 +206,7 @@ void tri_promise_arm(tr_self *self, struct tri_promise *promise, int64_t deadlin
     promise->expired = deadline == TR_FOREVER;
     promise->timer.deadline = deadline;
     if (!promise->expired)
-        tri_wheel_arm(&self->worker->wheel, &promise->timer);
+        tri_worker_arm(self->worker, &promise->timer);
 }
 
 void tri_promise_fire(struct tri_timer *timer, void *worker_)
@@ -215,6 +217,13 @@ void tri_promise_fire(struct tri_timer *timer, void *worker_)
     if (tri_promise_keep(promise))
         tri_promise_push(worker->context, promise);
     /* else the holder has dropped it, and its errand is on the way */
+}
+
+bool tri_promise_stays(struct tri_timer *timer, struct tri_worker *victim)
+{
+    const struct tri_promise *promise = tri_container_of(timer, struct tri_promise, timer);
+    struct tri_slot *slot = tri_slot_find(promise->msg.from);
+    return slot && ck_pr_load_16(&slot->run.home) == victim->index;
 }
 
 void tri_promise_errand(struct tri_worker *worker, struct ck_stack_entry *errand)

@@ -10,7 +10,7 @@
  * Whoever is handed a message with an id looks it up at dispatch, so what was cancelled is never seen.
  *
  * Two threads may meet here: the holder, and the keeper who pushes the message (the worker whose wheel holds the timer,
- * the monitored actor, a thread of the blocking pool). They decide by one word:
+ * or another while that one is held, the monitored actor, a thread of the blocking pool). They decide by one word:
  *
  *   ASKED → ARMED      a monitor's keeper, by CAS: the request to monitor has arrived (other promises begin as ARMED)
  *   ARMED → KEPT       the keeper, by CAS; then it pushes the message
@@ -82,7 +82,7 @@ struct tri_promise {
     uint16_t worker; /* TIMER, CALL: whose wheel has it */
     uint8_t kind;
     union {
-        bool expired; /* TIMER, CALL: not in the wheel any more; written by that worker */
+        bool expired; /* TIMER, CALL: not in the wheel any more; in that worker's possession */
         bool made;    /* LINK: by the holder */
     };
 };
@@ -149,6 +149,9 @@ void tri_promise_init(void);
 /* For the scheduler: a timer is due, and an errand arrived. */
 void tri_promise_fire(struct tri_timer *timer, void *worker);
 void tri_promise_errand(struct tri_worker *worker, struct ck_stack_entry *errand);
+
+/* Whether the timer is one of an actor that is pinned to this worker. In the worker's possession. */
+bool tri_promise_stays(struct tri_timer *timer, struct tri_worker *victim);
 
 /* monitor.c: the monitored actor shall let go of a dropped promise. */
 void tri_monitor_recall(tr_self *self, struct tri_promise *promise);

@@ -297,6 +297,9 @@ int tri_system_open(const struct tri_system_config *config, struct tri_system **
     sched->worker_start = worker_start;
     sched->worker_stop = worker_stop;
     sched->describe = describe;
+    sched->waits = tri_outbox_waits;
+    sched->rescue = tri_outbox_rescue;
+    sched->stays = tri_promise_stays;
     sched->arg = system;
     tri_blocking_open(&system->blocking, config->blocking_threads);
 

@@ -281,7 +281,7 @@ mutation(the_monitor_does_not_see_the_global_list
 
 mutation(the_monitor_does_not_say_who_is_stuck
   FILE sched/monitor.c
-  OLD [[        ck_pr_store_uint(&worker->stuck, 1);]]
+  OLD [[    ck_pr_store_uint(&worker->stuck, 1);]]
   NEW [[]]
   TEST sched/monitor FILTER monitor/the_one_that*)
 
@@ -536,7 +536,7 @@ mutation(what_is_held_for_the_dead_is_lost
 
 mutation(what_was_before_a_chain_dies_with_it
   FILE actors/outbox.c
-  OLD [[    box->oldest->next_ = NULL; /* the push]]
+  OLD [[    oldest->next_ = NULL; /* the push]]
   NEW [[    /* the push]]
   TEST actors/outbox FILTER outbox/between_threads_what* TRIES 40)
 
@@ -548,6 +548,63 @@ mutation(a_chain_is_pushed_by_a_load_and_a_store
     } while (false);
     if (word != TRI_WORD_IDLE)]]
   TEST actors/outbox FILTER outbox/between_threads* TRIES 5)
+
+# By a pointer instead of by numbers.
+mutation(a_rescuer_goes_as_far_as_what_was_rescued_last
+  FILE actors/outbox.c
+  OLD [[    tr_msg *newest = tri_outbox_newest(word), *oldest = before ? last_of(newest, count - before) : box->oldest;
+]]
+  NEW [[    static tr_msg *cut;
+    tr_msg *newest = tri_outbox_newest(word), *oldest = before ? newest : box->oldest;
+    while (before && oldest->next_ != cut)
+        oldest = oldest->next_;
+    cut = newest;
+]]
+  TEST actors/held FILTER held/what_was_rescued*)
+
+mutation(the_owner_pushes_what_was_rescued
+  FILE actors/outbox.c
+  OLD [[    if (tri_likely(!rescued))]]
+  NEW [[    if (true)]]
+  TEST actors/held FILTER held/what_is_added*)
+
+mutation(timers_are_rescued_outside_of_the_possession
+  FILE sched/rescue.c
+  OLD [[    tri_worker_take_errands(victim);
+    bool more = fire_timers(&rescue, worker->now);
+    if (config->rescue)
+        config->rescue(victim, worker);
+    tri_possession_give_back(&victim->possession);]]
+  NEW [[    tri_possession_give_back(&victim->possession);
+    tri_worker_take_errands(victim);
+    bool more = fire_timers(&rescue, worker->now);
+    if (config->rescue)
+        config->rescue(victim, worker);]]
+  TEST actors/held FILTER held/a_handler_arms* TRIES 30)
+
+# That it looks who is inside before the barrier is left to the model: the time between is too short.
+
+mutation(a_rescuer_does_without_the_barrier
+  FILE sched/possession.c
+  OLD [[    tri_os_barrier();
+]]
+  NEW [[]]
+  TEST sched/possession FILTER possession/owner_and* TRIES 20)
+
+mutation(timers_of_pinned_actors_are_rescued_too
+  FILE sched/rescue.c
+  OLD [[    if (config->stays && config->stays(timer, rescue->victim)) {]]
+  NEW [[    if (false) {]]
+  TEST sched/rescue FILTER rescue/timers_of_those*)
+
+mutation(nobody_comes_back_for_the_other_timers
+  FILE sched/rescue.c
+  OLD [[    worker->attend_due |= more;
+    ck_pr_fence_release(); /* for the next one */
+    ck_pr_store_uint(&sched->rescue, more ? TRI_RESCUE_WANTED : TRI_RESCUE_NOT);]]
+  NEW [[    if (!more)
+        ck_pr_store_uint(&sched->rescue, TRI_RESCUE_NOT);]]
+  TEST sched/rescue FILTER rescue/the_timers*)
 
 mutation(idle_is_not_looked_at_twice
   FILE actors/turn.c
@@ -672,9 +729,11 @@ mutation(a_dropped_timer_stays_in_the_wheel
   FILE actors/promise.c
   OLD [[        if (!promise->expired)
             tri_wheel_cancel(&self->worker->wheel, &promise->timer);
+        tri_possession_leave(&self->worker->possession);
         tri_promise_free(promise);
         return;]]
-  NEW [[        tri_promise_free(promise);
+  NEW [[        tri_possession_leave(&self->worker->possession);
+        tri_promise_free(promise);
         return;]]
   TEST actors/storm FILTER storm/* TRIES 3)
 
