@@ -20,6 +20,8 @@ struct tri_fatal {
     tr_ref from;
 };
 
+enum { TRI_HISTORY = 8 };
+
 struct tr_self {
     struct tri_worker *worker;
     struct tri_pool *pool;   /* the worker's; tri_pool_none if that has no thread of its own; NULL where there is no worker */
@@ -48,6 +50,7 @@ struct tr_self {
     struct tri_outbox outbox;
     struct tri_cache slots, promises;
     struct tri_counters counters;
+    const tr_type *history[TRI_HISTORY]; /* of what was handled last, each at its number: for a crash's report */
 };
 
 /* Aborts unless self is in a turn, on the thread whose turn it is. */
@@ -118,6 +121,9 @@ struct tri_runtime_type {
 };
 
 #define TRI_RUNTIME_TYPE(name_, ...) { .type = { .name = name_ }, __VA_ARGS__ }
+
+/* What the calling thread was at, for the report of a crash; in crash.c. */
+void tri_crash_say(void);
 
 /* ---- a turn, in turn.c ------------------------------------------------------------------------------------------- */
 

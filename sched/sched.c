@@ -2,6 +2,7 @@
 
 #include "mailbox/error.h"
 #include "mailbox/pool.h"
+#include "sched/crash.h"
 #include "sched/log.h"
 #include "sched/os.h"
 #include "sched/sim.h"
@@ -217,11 +218,13 @@ static void *worker_main(void *arg)
 {
     struct tri_worker *worker = arg;
     tri_os_worker_thread(worker->index, worker->sched->config.pin);
+    tri_crash_thread_begin();
     int error = tri_worker_open(worker);
     if (report_ready(worker->sched, error))
         tri_worker_loop(worker);
     wait_to_close(worker->sched);
     tri_worker_close(worker);
+    tri_crash_thread_end();
     return NULL;
 }
 

@@ -188,6 +188,7 @@ static int open_node(struct tri_sim_world *world, struct tri_sim_node *node)
         },
         .blocking_threads = 1,
         .shutdown_ns = TR_SECONDS(30),
+        .crash_report = true,
         .watcher = &tri_sim_watcher,
         .root = host->actor ? host->actor : &tri_supervisor_actor.actor,
         .root_arg = host->actor ? host->arg : &host->supervisor,

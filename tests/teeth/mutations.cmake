@@ -1265,6 +1265,20 @@ mutation(a_starved_receive_is_linked_by_its_message
     op->msg.next_ = u->starved ? &u->starved->read.msg : NULL;]]
   TEST io/tcp_faults FILTER tcp_faults/a_flood_that_uses_up* PORT uring)
 
+mutation(a_crash_has_no_second_stack
+  FILE sched/crash_posix.c
+  OLD [[    sigaltstack(&(stack_t){ .ss_sp = memory, .ss_size = size }, NULL);]]
+  NEW [[    (void)0;]]
+  TEST actors/crash FILTER crash/a_stack_that_is_used_up*)
+
+mutation(a_crash_is_not_passed_on
+  FILE sched/crash_posix.c
+  OLD [[        was.sa_sigaction(number, info, context);
+        return;]]
+  NEW [[        signal(number, SIG_DFL);
+        return;]]
+  TEST actors/crash_linux FILTER crash_linux/who_took*)
+
 mutation(fork_is_not_noticed
   FILE mailbox/fork_posix.c
   OLD [[    pthread_atfork(before, in_parent, in_child);]]

@@ -31,6 +31,10 @@ typedef struct tr_options {
     int64_t spin_ns;     /* a worker that has nothing to do looks on for so long before it sleeps: what comes meanwhile is
                           * answered sooner, by the time that waking takes, at the price of a busy core. At most a second.
                           * 0: TROUPE_SPIN from the environment, in microseconds, else not at all */
+    bool no_crash_report; /* a fault of the process (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT; on Windows an exception that nobody
+                           * handles, or abort) is reported to standard error with the worker, the actor, the message, its
+                           * sender and what was handled before; then all goes on as it would have without. With this it is
+                           * not, if all systems have it; nor under a sanitizer */
     int64_t shutdown_ns; /* time for everything to end; what is left after that is killed, and named; 0: 30 s */
     uint64_t seed;       /* of tr_random; 0: drawn */
     tr_system *system;   /* lets others stop it (tr_stop); may be NULL */
