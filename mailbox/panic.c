@@ -6,7 +6,6 @@
 
 const char *(*tri_who)(char *actor, size_t size);
 char tri_panic_where[64];
-bool tri_panicked;
 
 void tri_panic(const char *format, ...)
 {
@@ -24,6 +23,5 @@ void tri_panic(const char *format, ...)
         snprintf(report, sizeof report, "troupe: %s%s%s\n", what, *tri_panic_where ? "; " : "", tri_panic_where);
     fputs(report, stderr); /* at once, so that it stays in one piece: standard error has no buffer */
     fflush(stderr);
-    tri_panicked = true;
     abort();
 }

@@ -6,8 +6,7 @@
  */
 #include "actors/promise.h"
 #include "actors/self.h"
-#include "io/owner.h"
-#include "io/sim/world.h"
+#include "io/sim/ledger.h"
 #include "io/tcp.h"
 #include "mailbox/memory.h"
 
@@ -15,15 +14,10 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* What the owner of a connection or a listener has heard. */
-enum grammar { NOTHING, LISTENING, CONNECTED, ENDED_READING, OVER };
-
 struct seen {
-    uint64_t actor;   /* its reference; 0: free */
-    uint32_t number;  /* from 1 */
-    uint8_t grammar;  /* what has come from it */
-    bool full;        /* said tr_tcp_writable(false) last */
-    bool connection;
+    uint64_t actor;  /* its reference; 0: free */
+    uint32_t number; /* from 1 */
+    struct tri_ledger *ledger; /* of a transport; NULL: none yet */
 };
 
 /* The last message that one actor has handled of another, in one lane. */
@@ -53,6 +47,7 @@ void tri_checks_open(struct tri_sim_world *world)
 
 void tri_checks_close(struct tri_sim_world *world)
 {
+    tri_ledgers_free(world);
     tri_memory_put(world->checks->seen);
     tri_memory_put(world->checks->pairs);
     tri_memory_put(world->checks);
@@ -98,7 +93,22 @@ static struct seen *see(struct tri_sim_world *world, tr_ref actor)
     return seen;
 }
 
-static const char *name_of(tr_ref actor)
+uint32_t tri_checks_number(struct tri_sim_world *world, tr_ref actor)
+{
+    return see(world, actor)->number;
+}
+
+struct tri_ledger **tri_checks_ledger(struct tri_sim_world *world, tr_ref actor)
+{
+    return &see(world, actor)->ledger;
+}
+
+void tri_checks_hash(struct tri_sim_world *world, uint64_t what)
+{
+    world->hash = mix(world->hash, what);
+}
+
+const char *tri_checks_name(tr_ref actor)
 {
     struct tri_slot *slot = tr_ref_is_nobody(actor) ? NULL : tri_slot_at(tri_ref_slot(actor));
     return slot && slot->spec && slot->spec->name && tr_ref_eq(tri_slot_ref(slot), actor) ? slot->spec->name : "-";
@@ -141,7 +151,7 @@ static void check_order(struct tri_sim_world *world, tr_ref me, uint32_t from, u
         return;
     struct pair *pair = pair_of(world, (uint64_t)from << 34 | (uint64_t)to << 4 | (m->flags_ & TRI_MSG_LANES) << 2 | 1);
     if ((int32_t)(m->cause_ - pair->last) < 0)
-        tri_world_fails(world, TR_EFAULT, "%s #%u handles a %s of #%u out of order", name_of(me), to, m->type->name,
+        tri_world_fails(world, TR_EFAULT, "%s #%u handles a %s of #%u out of order", tri_checks_name(me), to, m->type->name,
             from);
     pair->last = m->cause_;
 }
@@ -156,40 +166,6 @@ static void check_once(struct tri_sim_world *world, uint32_t actor, const tr_msg
         tri_world_fails(world, TR_EFAULT, "#%u handles the %s of one promise a second time", actor, m->type->name);
 }
 
-/* ---- the grammar of transports ----------------------------------------------------------------------------------- */
-
-/* What may follow, see <troupe/tcp.h>. */
-static bool follows(struct seen *seen, const tr_msg *m)
-{
-    bool open = seen->grammar == CONNECTED || seen->grammar == ENDED_READING;
-    if (tr_is(tr_tcp_listening, m) || tr_is(tr_tcp_accept_paused, m))
-        return seen->grammar == NOTHING ? (seen->grammar = LISTENING, true) : seen->grammar == LISTENING;
-    if (tr_is(tr_tcp_connected, m))
-        return seen->grammar == NOTHING && (seen->grammar = CONNECTED);
-    if (tr_is(tr_tcp_data, m))
-        return seen->grammar == CONNECTED;
-    if (tr_is(tr_tcp_eof, m))
-        return seen->grammar == CONNECTED && (seen->grammar = ENDED_READING);
-    if (tr_is(tr_tcp_writable, m)) {
-        bool writable = tr_body(tr_tcp_writable, m)->writable, right = open && writable == seen->full;
-        seen->full = !writable;
-        return right;
-    }
-    if (tr_is(tr_tcp_closed, m))
-        return (seen->connection ? open : seen->grammar <= LISTENING) && (seen->grammar = OVER);
-    return true;
-}
-
-static void check_grammar(struct tri_sim_world *world, const tr_msg *m)
-{
-    struct seen *seen = see(world, m->from);
-    uint8_t before = seen->grammar;
-    static const char *const words[] = { "nothing", "listening", "connected", "eof", "closed" };
-    if (!follows(seen, m))
-        tri_world_fails(world, TR_EFAULT, "%s #%u says %s after %s", name_of(m->from), seen->number, m->type->name,
-            words[before]);
-}
-
 /* ---- watching ---------------------------------------------------------------------------------------------------- */
 
 static bool sending(tr_self *self, struct tri_slot *slot, tr_msg *m)
@@ -200,7 +176,7 @@ static bool sending(tr_self *self, struct tri_slot *slot, tr_msg *m)
     if (own && world->checks->sent == 0)
         m->cause_ = ++world->checks->sent;
     if (self->slot && self->slot->spec == &tri_tcp_actor.actor)
-        see(world, self->me)->connection = true;
+        tri_ledger_says(world, self, slot, m);
     if (m->flags_ & (TRI_MSG_EXEMPT | TRI_MSG_RUNTIME | TRI_MSG_SYSTEM) || tri_internal(slot->spec))
         return true;
     return !tri_fault(world, TRI_FAULT_mailbox_full);
@@ -218,9 +194,9 @@ static void note(struct tri_sim_world *world, tr_self *self, uint32_t actor, uin
         return;
     struct tri_sim_node *node = tri_sim_node_of(world, self->worker->sched);
     fprintf(world->trace, "%14.6f ms  %-10s %u  %s #%" PRIu32 "  %s", (double)(world->sim.now - TR_SECONDS(1)) / 1e6,
-        node->host->name, self->worker->index, name_of(self->me), actor, m->type->name);
+        node->host->name, self->worker->index, tri_checks_name(self->me), actor, m->type->name);
     if (from)
-        fprintf(world->trace, "  from %s #%" PRIu32, name_of(m->from), from);
+        fprintf(world->trace, "  from %s #%" PRIu32, tri_checks_name(m->from), from);
     fputc('\n', world->trace);
 }
 
@@ -232,12 +208,14 @@ static bool handling(tr_self *self, const tr_msg *m)
     bool internal = tri_internal(self->slot->spec);
     world->result->messages++;
     if (ck_pr_load_64(&self->slot->box.word) == TRI_WORD_IDLE)
-        tri_world_fails(world, TR_EFAULT, "%s #%u handles a message though it is not scheduled", name_of(self->me), actor);
+        tri_world_fails(world, TR_EFAULT, "%s #%u handles a message though it is not scheduled", tri_checks_name(self->me), actor);
     note(world, self, actor, from, m);
     check_order(world, self->me, from, actor, m);
+    if (self->slot->spec == &tri_tcp_actor.actor)
+        tri_ledger_asked(world, self, m);
     if (m->flags_ & TRI_MSG_RUNTIME || internal)
         return false;
-    check_grammar(world, m);
+    tri_ledger_heard(world, self, m);
     check_once(world, actor, m);
     if (!world->ending && tri_fault(world, TRI_FAULT_slow))
         world->sim.now += (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, (uint32_t)TR_MS(200));
@@ -261,14 +239,6 @@ static void add(char *what, size_t size, const char *format, ...)
     va_end(arguments);
 }
 
-void tri_checks_quiet(struct tri_sim_world *world)
-{
-    tr_ref actor = tri_link_check();
-    if (!tr_ref_is_nobody(actor))
-        tri_world_fails(world, TR_EFAULT, "%s #%" PRIu32 " holds a link that its other side does not hold", name_of(actor),
-            see(world, actor)->number);
-}
-
 unsigned tri_checks_waiting(struct tri_sim_world *world, char *what, size_t size)
 {
     unsigned count = 0;
@@ -283,8 +253,8 @@ unsigned tri_checks_waiting(struct tri_sim_world *world, char *what, size_t size
             if (promise->kind != TRI_PROMISE_CALL || promise->state != TRI_ARMED)
                 continue;
             tr_ref me = tri_slot_ref(slot), other = promise->failed.to;
-            add(what, size, "%s%s #%" PRIu32 " waits for %s #%" PRIu32, count++ ? ", " : "", name_of(me),
-                see(world, me)->number, name_of(other), see(world, other)->number);
+            add(what, size, "%s%s #%" PRIu32 " waits for %s #%" PRIu32, count++ ? ", " : "", tri_checks_name(me),
+                see(world, me)->number, tri_checks_name(other), see(world, other)->number);
         }
     }
     return count;

@@ -72,6 +72,7 @@ struct tri_sim_socket {
     size_t sent;             /* bytes of it */
     struct tri_event later;  /* it is not listed before that */
     struct tri_sim_script *script;
+    struct tri_ledger *ledger; /* of the connection whose it is */
 };
 
 struct tri_sim_socket *tri_sim_socket_of(tri_fd fd);

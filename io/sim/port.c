@@ -5,8 +5,10 @@
  * list, in any order, and tries what is in flight on each. A fault takes the place of the call that it makes fail.
  */
 #include "io/receive.h"
+#include "io/sim/ledger.h"
 #include "io/sim/net.h"
 #include "io/sim/script.h"
+#include "io/tcp.h"
 #include "mailbox/panic.h"
 
 #include <string.h>
@@ -139,6 +141,7 @@ static void receive(struct tri_sim_port *p, struct tri_sim_socket *socket)
         return;
     }
     endpoint->ready = got >= TRI_RECEIVE_ROOM; /* the stream is bulky */
+    tri_ledger_received(socket->ledger, pieces, (size_t)got);
     tri_receive_take(&p->receive, op, (size_t)got);
     if (limit)
         tri_op_complete(op, got);
@@ -196,6 +199,7 @@ static void send_some(struct tri_sim_port *p, struct tri_sim_socket *socket)
             complete_write(socket, sent);
             return;
         }
+        tri_ledger_sent(socket->ledger, send->pieces, socket->sent, (size_t)sent);
         socket->sent += (size_t)sent;
         if (socket->sent == send->bytes) {
             complete_write(socket, (int32_t)send->bytes);
@@ -255,6 +259,9 @@ static int attach(struct tri_io_port *port, struct tri_endpoint *endpoint)
     socket->endpoint = endpoint;
     socket->port = port_of(port);
     socket->later.happen = on_later;
+    tr_self *self = port->worker->context;
+    if (self->slot->spec == &tri_tcp_actor.actor)
+        socket->ledger = tri_ledger_of(tri_world(), self->me);
     port->attached++;
     return 0;
 }
@@ -266,6 +273,7 @@ static void detach(struct tri_io_port *port, struct tri_endpoint *endpoint, bool
     tri_sim_cancel(&socket->world->sim, &socket->later);
     socket->endpoint = NULL;
     socket->port = NULL;
+    socket->ledger = NULL;
     endpoint->record = NULL;
     if (close)
         tri_socket_close(endpoint->fd);

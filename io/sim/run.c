@@ -1,3 +1,4 @@
+#include "io/sim/ledger.h"
 #include "io/sim/script.h"
 
 #include "actors/promise.h"
@@ -188,7 +189,6 @@ static int open_node(struct tri_sim_world *world, struct tri_sim_node *node)
         },
         .blocking_threads = 1,
         .shutdown_ns = TR_SECONDS(30),
-        .crash_report = true,
         .watcher = &tri_sim_watcher,
         .root = host->actor ? host->actor : &tri_supervisor_actor.actor,
         .root_arg = host->actor ? host->arg : &host->supervisor,
@@ -298,9 +298,7 @@ static void note_quiet(struct tri_sim_world *world)
 {
     char who[300] = "";
     world->result->quiet = true;
-    tri_checks_quiet(world);
-    if (world->result->error)
-        return;
+    tri_ledgers_rest(world, true);
     if (tri_checks_waiting(world, who, sizeof who))
         tri_world_fails(world, TR_EDEADLK, "nothing will ever happen again, but %s", who);
     else if (world->options.settle_ns)
@@ -330,9 +328,12 @@ static void run(struct tri_sim_world *world)
     while (!world->result->error && !all_ended(world)) {
         int64_t until = !world->healed && healing < end ? healing : settled < end ? settled : end;
         uint64_t turns = sim->turns;
+        int64_t now = sim->now;
         bool moved = tri_sim_step(sim, until);
         if (sim->turns != turns)
             disturb(world);
+        else if (sim->now != now) /* time has gone on, for nobody had anything to do */
+            tri_ledgers_rest(world, false);
         if (!moved && sim->steps > sim->steps_max) {
             tri_world_fails(world, TR_ELIMIT, "%" PRIu64 " steps were made, and not all roots have ended", sim->steps_max);
         } else if (!moved && tri_sim_next(sim) == INT64_MAX) {

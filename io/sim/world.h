@@ -51,6 +51,7 @@ struct tri_sim_world {
 
     struct tri_sim_script *scripts; /* that are being followed, or were */
     struct tri_sim_checks *checks;
+    struct tri_ledger *ledgers, *ledgers_open; /* of connections, see ledger.h */
     FILE *trace;
     tr_system *handle; /* of the first host's system; NULL: none */
     uint64_t hash;
@@ -102,8 +103,11 @@ extern const struct tri_watcher tri_sim_watcher;
 void tri_checks_open(struct tri_sim_world *world);
 void tri_checks_close(struct tri_sim_world *world);
 
-/* Nothing will ever happen again: what must be so then. */
-void tri_checks_quiet(struct tri_sim_world *world);
+/* The name of an actor, "-" when it is gone; the number by which it is known, from 1; where its ledger is to be kept; and something more for the run's hash. */
+const char *tri_checks_name(tr_ref actor);
+uint32_t tri_checks_number(struct tri_sim_world *world, tr_ref actor);
+struct tri_ledger **tri_checks_ledger(struct tri_sim_world *world, tr_ref actor);
+void tri_checks_hash(struct tri_sim_world *world, uint64_t what);
 
 /* Asks that will never be answered: their number, and in `what` who waits for whom. */
 unsigned tri_checks_waiting(struct tri_sim_world *world, char *what, size_t size);

@@ -161,7 +161,7 @@ typedef struct tr_sim_result {
     int error;            /* 0: nothing went wrong, see tr_sim_run */
     char what[500];       /* what did, and the seed */
     uint64_t seed;
-    uint64_t hash;        /* of all that was handled, when, by whom and from whom */
+    uint64_t hash;        /* of all that was handled, when, by whom and from whom, and of all bytes of connections */
     uint64_t turns, messages, operations, requests; /* operations of ports, requests for memory */
     int64_t virtual_ns;
     bool quiet;           /* it ended because nothing would ever have happened again */
@@ -171,9 +171,11 @@ typedef struct tr_sim_result {
 /* Runs the hosts under a seed: 0, or what went wrong, which is also in the result (may be NULL):
  *
  *     TR_EFAULT    something that TR_ALWAYS says is not so, or a promise of Troupe's own is broken: one runner for each
- *                  actor, the order of messages, the grammar of transports, one end for each operation, nothing left
+ *                  actor, the order of messages, the grammar of transports, the bytes of a stream, a connection that
+ *                  forgets what it was asked for, one end for each operation, nothing left
  *     TR_EPROTO    a script was not followed
- *     TR_EDEADLK   nothing will ever happen again, and somebody waits for the answer to an ask: who, and for whom
+ *     TR_EDEADLK   nothing will ever happen again, and somebody waits for the answer to an ask: who, and for whom; or a
+ *                  connection is to send and its peer does not read, or has bytes to read and no window left
  *     TR_ETIMEDOUT not all ended in time after the healing (settle_ns), or a host could not be shut down
  *     TR_ELIMIT    the most steps were made
  *     TR_EINVAL    no host, a host without a root, a bad address or rate …, see the text
