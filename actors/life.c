@@ -97,6 +97,7 @@ struct tri_slot *tri_spawn_prepare(tr_self *self, const tr_actor *spec, const vo
     ck_pr_store_32(&slot->run.handled, 0);
     ck_pr_store_ptr(&slot->spec, spec);
     slot->cold = NULL;
+    ck_pr_fence_release(); /* that its last actor's mailbox is closed, before this; pairs with tri_owner_ended */
     ck_pr_store_16(&slot->incarnation, 0);
     slot->status = TRI_STARTING;
     slot->in_flight = 0;

@@ -100,8 +100,7 @@ void tri_promise_free(struct tri_promise *promise);
 /* The keeper's step: true if the message shall be pushed (tri_promise_push). Any thread. */
 static inline bool tri_promise_keep(struct tri_promise *promise)
 {
-    ck_pr_fence_release();
-    if (ck_pr_cas_32(&promise->state, TRI_ARMED, TRI_KEPT))
+    if (ck_pr_cas_32(&promise->state, TRI_ARMED, TRI_KEPT)) /* orders nothing: the push does */
         return true;
     ck_pr_fence_acquire(); /* dropped, and perhaps ours to free; pairs with the release fence in tri_promise_drop */
     return false;

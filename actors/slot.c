@@ -31,7 +31,7 @@ void tri_slot_release(struct tri_slot *slot)
     slot->state = NULL;
     tri_cold_free(slot);
     slot->status = TRI_FREE;
-    ck_pr_fence_store(); /* what it spawned was counted; pairs with the fence in living() */
+    ck_pr_fence_release(); /* what it spawned, perhaps on another worker, was counted; pairs with the fence in living() */
     tri_count(&self->counters.ended);
     tri_cache_put(&tri_slots, &self->slots, slot);
 }

@@ -65,8 +65,7 @@ static inline void *tri_ring_pop(struct tri_ring *ring)
 {
     uint32_t head = ck_pr_load_32(&ring->head);
     while (head != ring->tail) {
-        void *entry = ck_pr_load_ptr(&ring->slot[head % TRI_RING_SIZE]);
-        ck_pr_fence_load_atomic();
+        void *entry = ck_pr_load_ptr(&ring->slot[head % TRI_RING_SIZE]); /* which nobody else writes: no fence */
         if (ck_pr_cas_32_value(&ring->head, head, head + 1, &head))
             return entry;
     }

@@ -76,7 +76,10 @@ void tri_sched_inject(struct tri_sched *sched, struct tri_runnable *r)
 
 static bool wake(struct tri_worker *worker, enum tri_worker_state how)
 {
-    if (ck_pr_load_uint(&worker->state) != TRI_PARKED || !ck_pr_cas_uint(&worker->state, TRI_PARKED, how))
+    if (ck_pr_load_uint(&worker->state) != TRI_PARKED)
+        return false;
+    ck_pr_fence_atomic(); /* the permission to search before the state that hands it on; pairs with tri_worker_get_up() */
+    if (!ck_pr_cas_uint(&worker->state, TRI_PARKED, how))
         return false;
     worker->port->class->wake(worker->port);
     return true;

@@ -435,7 +435,6 @@ static bool nothing_came(struct tri_worker *worker)
 static bool announce_sleep(struct tri_worker *worker)
 {
     ck_pr_store_uint(&worker->state, TRI_PARKED);
-    ck_pr_fence_store_atomic();
     ck_pr_inc_32(&worker->sched->sleepers);
     ck_pr_fence_atomic_load();
     return nothing_came(worker);

@@ -151,8 +151,7 @@ static inline struct tri_runnable *tri_worker_follow(struct tri_worker *worker)
 {
     if (!ck_pr_load_ptr(&worker->next) || worker->in_a_row == TRI_NEXT_IN_A_ROW || worker->next_pinned || worker->attend_due)
         return NULL;
-    struct tri_runnable *r = ck_pr_fas_ptr(&worker->next, NULL);
-    ck_pr_fence_acquire();
+    struct tri_runnable *r = ck_pr_fas_ptr(&worker->next, NULL); /* which this worker put there: nothing to acquire */
     if (tri_unlikely(!r)) /* a thief was faster */
         return NULL;
     worker->in_a_row++;
