@@ -115,7 +115,7 @@ void tri_spawn_cancel(tr_self *self, struct tri_slot *slot)
 {
     if (slot->cold) {
         tri_monitor_detach(slot->cold);
-        tri_name_end(self->system, slot->cold);
+        tri_name_end(&self->system->names, slot->cold);
         tri_cold_free(slot);
     }
     if (slot->state)
@@ -133,13 +133,15 @@ tr_ref tri_spawn_finish(tr_self *self, struct tri_slot *slot)
     tri_outbox_flush(self);
     tri_mailbox_open(&slot->box, tri_ref_generation(ref), spec->mailbox ? spec->mailbox : TR_MAILBOX_DEFAULT,
         spec->mailbox_kib ? spec->mailbox_kib : TR_MAILBOX_KIB_DEFAULT, (enum tri_policy)spec->policy);
+    if (slot->cold && slot->cold->name)
+        tri_name_show(slot->cold->name, ref);
     tri_sched_schedule(&self->system->sched, self->worker, &slot->run);
     return ref;
 }
 
 int tri_spawn_bind(tr_self *self, struct tri_slot *slot, const tr_spawn_options *options)
 {
-    int error = options->name ? tri_name_register(self->system, slot, tri_slot_ref(slot), options->name) : 0;
+    int error = options->name ? tri_name_reserve(&self->system->names, slot, options->name) : 0;
     if (!error && options->monitor)
         error = tri_monitor_attach(self, slot);
     if (!error && options->link)
@@ -297,7 +299,7 @@ void tri_end(tr_self *self, int reason)
     slot->in_flight++; /* this turn: operations that come home during it do not release the slot */
     tr_msg *monitors = slot->cold ? tri_monitor_take(slot->cold) : NULL;
     if (slot->cold)
-        tri_name_end(self->system, slot->cold);
+        tri_name_end(&self->system->names, slot->cold);
     tri_mailbox_close(&slot->box, &slot->lanes);
     tri_link_tell(self, links, reason);
     tri_monitor_tell(self, monitors, reason);

@@ -192,7 +192,6 @@ static inline int tri_reason_of(const tr_self *self, tr_ref who)
 }
 
 bool tri_link_any(const struct tri_cold *cold);                         /* whether somebody is linked */
-void tri_name_end(struct tri_system *system, struct tri_cold *cold);    /* name.c */
 void tri_ward_end(tr_self *self, struct tri_slot *slot);                /* ward.c: tells the wards */
 void tri_duty_ended(tr_self *self, int reason, bool gone);              /* duty.c: tells the supervisor */
 void tri_duty_started(tr_self *self);
@@ -205,7 +204,6 @@ void tri_untake(tr_self *self, tr_msg *m);
 
 /* ---- what begins with one: for a slot between tri_spawn_prepare and tri_spawn_finish -------------------------------- */
 
-int tri_name_register(struct tri_system *system, struct tri_slot *slot, tr_ref who, const char *name);
 int tri_link_attach(tr_self *self, struct tri_slot *slot);
 int tri_monitor_attach(tr_self *self, struct tri_slot *slot);
 void tri_monitor_detach(struct tri_cold *cold);

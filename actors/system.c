@@ -257,7 +257,7 @@ static void destroy(struct tri_system *system)
     tri_memory_put(system->selves);
     tri_condition_destroy(&system->changed);
     pthread_mutex_destroy(&system->lock);
-    pthread_mutex_destroy(&system->names_lock);
+    tri_names_destroy(&system->names);
     tri_memory_put(system);
 }
 
@@ -269,7 +269,7 @@ static struct tri_system *make(const struct tri_system_config *config)
     system->config = *config;
     system->state = TRI_SYSTEM_OPEN;
     system->number = TRI_NO_SYSTEM; /* yet */
-    pthread_mutex_init(&system->names_lock, NULL);
+    tri_names_init(&system->names);
     pthread_mutex_init(&system->lock, NULL);
     tri_condition_init(&system->changed);
     system->selves = tri_memory_get_zeroed(config->sched.workers * sizeof *system->selves);

@@ -9,6 +9,7 @@
 #ifndef TRI_SYSTEM_H
 #define TRI_SYSTEM_H
 
+#include "actors/name.h"
 #include "actors/slot.h"
 #include "sched/blocking.h"
 #include "sched/sched.h"
@@ -20,7 +21,6 @@
 enum {
     TRI_SYSTEMS_MAX = 32,
     TRI_SUBSCRIBERS_MAX = 8,
-    TRI_NAME_BUCKETS = 1024,
 };
 
 /* Why a message was not handled. */
@@ -30,8 +30,6 @@ enum tri_fate { TRI_DEAD_DOWN, TRI_DEAD_FULL, TRI_DEAD_REPLACED, TRI_DEAD_OTHER,
 struct tri_counters {
     uint64_t sent, delivered, fate[TRI_FATES], spawned, ended, crashed, restarted;
 };
-
-struct tri_name;
 
 /* Sees all that passes, in a simulation. */
 struct tri_watcher {
@@ -69,8 +67,7 @@ struct tri_system {
     struct tri_counters foreign;
     uint64_t subscribers[TRI_SUBSCRIBERS_MAX]; /* references that get dead letters; 0: free */
 
-    pthread_mutex_t names_lock;
-    struct tri_name *names[TRI_NAME_BUCKETS];
+    struct tri_names names;
 
     pthread_mutex_t lock; /* of what follows */
     struct tri_condition changed;

@@ -730,15 +730,37 @@ mutation(a_message_that_was_given_away_is_freed
 mutation(a_name_outlives_its_actor
   FILE actors/life.c
   OLD [[    if (slot->cold)
-        tri_name_end(self->system, slot->cold);]]
+        tri_name_end(&self->system->names, slot->cold);]]
   NEW [[]]
   TEST actors/name FILTER name/the_name_of_one* DEFAULT)
 
 mutation(two_may_have_a_name
   FILE actors/name.c
-  OLD [[    bool taken = cold->name || find(system, text);]]
-  NEW [[    bool taken = cold->name;]]
+  OLD [[    if (find(names, key))
+        return TR_EEXIST;]]
+  NEW [[]]
   TEST actors/name FILTER name/a_name_that_is_taken* DEFAULT)
+
+mutation(a_name_is_shown_before_its_actor
+  FILE actors/life.c
+  OLD [[    int error = options->name ? tri_name_reserve(&self->system->names, slot, options->name) : 0;]]
+  NEW [[    int error = options->name ? tri_name_reserve(&self->system->names, slot, options->name) : 0;
+    if (!error && options->name)
+        tri_name_show(slot->cold->name, tri_slot_ref(slot));]]
+  TEST actors/name FILTER name/a_name_is_visible* DEFAULT)
+
+mutation(who_looks_for_a_name_believes_what_he_sees
+  FILE actors/name.c
+  OLD [[        if (!(version & 1) && ck_pr_load_32(&names->version) == version)]]
+  NEW [[        if (version != UINT32_MAX)]]
+  TEST actors/name FILTER name/a_name_that_stays* TRIES 5)
+
+mutation(names_behind_a_hole_are_lost
+  FILE actors/name.c
+  OLD [[        set_cell(&table->cells[hole], table->cells[at].hash, table->cells[at].name);
+        hole = at;]]
+  NEW [[]]
+  TEST actors/name FILTER name/a_name_that_stays*)
 
 mutation(promises_outlive_their_incarnation
   FILE actors/life.c

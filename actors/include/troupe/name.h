@@ -2,7 +2,8 @@
  * <troupe/name.h>: names for actors.
  *
  * A name stands for one actor of the system, from its registration until the actor ends or gives it up. An actor has at
- * most one name. It keeps it through restarts.
+ * most one name. It keeps it through restarts. Whom a name stands for can be sent to from that moment on. A look-up takes no
+ * lock, and costs the same however many names there are.
  */
 #ifndef TROUPE_NAME_H
 #define TROUPE_NAME_H
@@ -11,7 +12,8 @@
 
 #define TR_NAME_MAX 63 /* bytes in a name; not empty */
 
-/* Registers the running actor: 0; TR_EEXIST (somebody has the name, or this actor has one); TR_EINVAL (empty or too
+/* Registers the running actor: 0, also when it has this name already; TR_EEXIST (somebody else has the name, or this actor has
+ * another one); TR_EINVAL (empty or too
  * long); TR_ENOMEM. In a handler. */
 int tr_register(tr_self *self, const char *name);
 
