@@ -4,7 +4,13 @@
  * A descriptor is registered once, edge-triggered, for both directions. What is ready is remembered per descriptor until
  * a call says EAGAIN: an operation is tried first, and waited for only then. Sends are tried in submit; receives and
  * accepts in poll, one call a descriptor and a poll, so that no connection keeps the others waiting.
+ *
+ * A short receive says the same as EAGAIN, and spares a call, where nothing but the want of bytes makes it short: on TCP
+ * sockets of our own, as long as nothing urgent has come, in front of which a receive ends. (On a Unix socket it ends
+ * behind a passed descriptor; with TLS in the kernel, behind a record.)
  */
+#include "io/again.h"
+#include "io/meaning.h"
 #include "io/receive.h"
 #include "mailbox/error.h"
 #include "mailbox/panic.h"
@@ -20,7 +26,6 @@
 enum {
     EVENTS = 256,     /* taken at a time */
     ACCEPTS = 32,     /* connections accepted at a time */
-    STARVED_NS = 10000000, /* without memory for a buffer: tried again so much later */
 };
 
 /* tri_endpoint.ready */
@@ -28,6 +33,7 @@ enum {
     READABLE = 1,
     WRITABLE = 2,
     HUNG_UP = 4,
+    URGENT = 32,      /* urgent bytes have come */
     BULKY_ONE = 8,
     BULKY = 3 * BULKY_ONE /* how many receives ago one filled a buffer: 3, the last one; 0: so long ago that it is forgotten */
 };
@@ -36,8 +42,7 @@ struct epoll {
     struct tri_io_port io;
     int fd, wake_fd;
     bool no_pwait2;
-    bool starved;
-    struct tri_endpoint *first, **last; /* readable ones with a read in flight */
+    struct tri_again again; /* readable ones with a read in flight, and what is short of something */
     struct tri_receive receive;
 };
 
@@ -46,39 +51,38 @@ static struct epoll *epoll_of(struct tri_io_port *port)
     return (struct epoll *)port;
 }
 
-/* ---- the list of readable endpoints ------------------------------------------------------------------------------ */
+static int64_t now(const struct epoll *e)
+{
+    return tri_clock_now(e->io.worker->sched->config.clock);
+}
 
 static void list(struct epoll *e, struct tri_endpoint *endpoint)
 {
-    if (endpoint->listed)
-        return;
-    endpoint->listed = true;
-    endpoint->next = NULL;
-    *e->last = endpoint;
-    e->last = &endpoint->next;
+    tri_again_list(&e->again, endpoint->place);
 }
 
-static struct tri_endpoint *take_list(struct epoll *e)
+static void list_later(struct epoll *e, struct tri_endpoint *endpoint)
 {
-    struct tri_endpoint *first = e->first;
-    e->first = NULL;
-    e->last = &e->first;
-    return first;
-}
-
-static void unlist(struct epoll *e, struct tri_endpoint *endpoint)
-{
-    if (!endpoint->listed)
-        return;
-    for (struct tri_endpoint *at = take_list(e), *next; at; at = next) {
-        next = at->next;
-        at->listed = false;
-        if (at != endpoint)
-            list(e, at);
-    }
+    tri_again_pause(&e->again, endpoint->place, now(e));
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+/* A call has failed, and not because it would have to wait. */
+static void failed(struct epoll *e, struct tri_endpoint *endpoint, struct tri_op *op, int error)
+{
+    switch (tri_meaning_of(op->kind, error)) {
+    case TRI_AGAIN: list(e, endpoint); return;
+    case TRI_PAUSE: list_later(e, endpoint); return;
+    default: tri_op_complete(op, error);
+    }
+}
+
+/* Whether a short receive has emptied the socket, and what comes later is a new edge. The end of the stream is none. */
+static bool short_is_all(const struct tri_endpoint *endpoint)
+{
+    return !endpoint->foreign && !(endpoint->ready & (HUNG_UP | URGENT));
+}
 
 static void receive(struct epoll *e, struct tri_endpoint *endpoint)
 {
@@ -87,8 +91,7 @@ static void receive(struct epoll *e, struct tri_endpoint *endpoint)
     int32_t limit = op->result;
     uint32_t count = tri_receive_fill(&e->receive, endpoint->ready & BULKY, limit, pieces);
     if (count == 0) { /* no memory: later */
-        e->starved = true;
-        list(e, endpoint);
+        list_later(e, endpoint);
         return;
     }
     struct msghdr header = { .msg_iov = pieces, .msg_iovlen = count };
@@ -100,8 +103,7 @@ static void receive(struct epoll *e, struct tri_endpoint *endpoint)
             endpoint->ready |= BULKY;
         else if (endpoint->ready & BULKY)
             endpoint->ready -= BULKY_ONE;
-        /* A short read has emptied the socket; what comes later is a new edge. The end of the stream is none. */
-        if (!filled && !(endpoint->ready & HUNG_UP))
+        if (!filled && short_is_all(endpoint))
             endpoint->ready &= (uint8_t)~READABLE;
         tri_receive_take(&e->receive, op, (size_t)got);
         if (limit)
@@ -112,10 +114,8 @@ static void receive(struct epoll *e, struct tri_endpoint *endpoint)
         tri_op_complete(op, 0);
     } else if (errno == EAGAIN) {
         endpoint->ready &= (uint8_t)~READABLE;
-    } else if (errno == EINTR) {
-        list(e, endpoint);
     } else {
-        tri_op_complete(op, tri_error_from_errno(errno));
+        failed(e, endpoint, op, tri_error_from_errno(errno));
     }
 }
 
@@ -127,7 +127,7 @@ static void accept_some(struct epoll *e, struct tri_endpoint *endpoint)
             endpoint->ready &= (uint8_t)~READABLE;
             return;
         }
-        if (fd < 0 && fd != TR_EINTR) {
+        if (fd < 0 && tri_meaning_of(TRI_OP_ACCEPT, fd) != TRI_AGAIN) {
             tri_op_complete(&endpoint->read, fd);
             return;
         }
@@ -179,21 +179,19 @@ static int32_t sent_so_far(const struct tri_send *send)
     return (int32_t)(send->bytes - left_of(&send->state.header));
 }
 
-static void send_some(struct tri_endpoint *endpoint)
+static void send_some(struct epoll *e, struct tri_endpoint *endpoint)
 {
     struct tri_send *send = (struct tri_send *)endpoint->write;
     for (;;) {
         const struct iovec *piece = send->state.header.msg_iov;
         ssize_t sent = send->state.header.msg_iovlen == 1 ? sendto(endpoint->fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL, NULL, 0)
                                                     : sendmsg(endpoint->fd, &send->state.header, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
-            continue;
         if (sent < 0 && errno == EAGAIN) {
             endpoint->ready &= (uint8_t)~WRITABLE;
             return;
         }
         if (sent < 0) {
-            tri_op_complete(endpoint->write, tri_error_from_errno(errno));
+            failed(e, endpoint, endpoint->write, tri_error_from_errno(errno));
             return;
         }
         advance(&send->state.header, (size_t)sent);
@@ -209,38 +207,54 @@ static void connect_now(struct tri_endpoint *endpoint)
     struct tri_connect *op = (struct tri_connect *)endpoint->write;
     if (connect(endpoint->fd, (struct sockaddr *)&op->address, op->length) == 0)
         tri_op_complete(endpoint->write, 0);
-    else if (errno == EINPROGRESS)
-        endpoint->ready = 0; /* what is ready now says nothing about the connection */
+    else if (tri_meaning_of(TRI_OP_CONNECT, tri_error_from_errno(errno)) == TRI_AGAIN)
+        endpoint->ready = 0; /* it is under way: what is ready now says nothing about the connection */
     else
         tri_op_complete(endpoint->write, tri_error_from_errno(errno));
 }
 
-static void write_some(struct tri_endpoint *endpoint)
+static void connected(struct tri_endpoint *endpoint)
+{
+    int error = tri_socket_connected(endpoint->fd);
+    if (error == TR_EAGAIN)
+        endpoint->ready &= (uint8_t)~WRITABLE;
+    else
+        tri_op_complete(endpoint->write, error);
+}
+
+static void write_some(struct epoll *e, struct tri_endpoint *endpoint)
 {
     if (!endpoint->write || endpoint->write->state != TRI_OP_IN_FLIGHT || !(endpoint->ready & WRITABLE))
         return;
     if (endpoint->write->kind == TRI_OP_SEND)
-        send_some(endpoint);
+        send_some(e, endpoint);
     else
-        tri_op_complete(endpoint->write, tri_socket_error(endpoint->fd));
+        connected(endpoint);
 }
 
 /* ---- the port ---------------------------------------------------------------------------------------------------- */
 
 static int attach(struct tri_io_port *port, struct tri_endpoint *endpoint)
 {
-    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = endpoint };
+    struct epoll *e = epoll_of(port);
+    struct epoll_event event = {
+        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, .data.ptr = endpoint
+    };
     endpoint->ready = READABLE | WRITABLE; /* until a call says otherwise */
-    endpoint->listed = false;
-    if (epoll_ctl(epoll_of(port)->fd, EPOLL_CTL_ADD, endpoint->fd, &event) < 0)
+    endpoint->place = tri_again_attach(&e->again, endpoint);
+    if (!endpoint->place)
+        return TR_ENOMEM;
+    if (epoll_ctl(e->fd, EPOLL_CTL_ADD, endpoint->fd, &event) < 0) {
+        tri_again_detach(&e->again, endpoint->place);
         return tri_error_from_errno(errno);
+    }
     port->attached++;
     return 0;
 }
 
 static void detach(struct tri_io_port *port, struct tri_endpoint *endpoint, bool close)
 {
-    unlist(epoll_of(port), endpoint);
+    tri_again_detach(&epoll_of(port)->again, endpoint->place);
     /* Closing would do, unless the program has another descriptor of the same socket. */
     epoll_ctl(epoll_of(port)->fd, EPOLL_CTL_DEL, endpoint->fd, &(struct epoll_event){ 0 });
     if (close)
@@ -260,7 +274,7 @@ static void submit(struct tri_io_port *port, struct tri_endpoint *endpoint, stru
     case TRI_OP_SEND: {
         struct tri_send *send = (struct tri_send *)op;
         send->state.header = (struct msghdr){ .msg_iov = send->pieces, .msg_iovlen = send->count };
-        write_some(endpoint);
+        write_some(epoll_of(port), endpoint);
         return;
     }
     case TRI_OP_CONNECT:
@@ -287,16 +301,19 @@ static void note(struct epoll *e, const struct epoll_event *event)
         return; /* woken: the counter is never read, each write to it is an edge */
     if (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         endpoint->ready |= READABLE | HUNG_UP;
+    if (event->events & EPOLLPRI)
+        endpoint->ready |= READABLE | URGENT;
     if (event->events & EPOLLIN)
         endpoint->ready |= READABLE;
     if (event->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
         endpoint->ready |= WRITABLE;
     if (endpoint->ready & READABLE && endpoint->read.state == TRI_OP_IN_FLIGHT)
         list(e, endpoint);
-    write_some(endpoint);
+    write_some(e, endpoint);
 }
 
-/* Kernels before 5.11 have no epoll_pwait2: then waits are rounded up to milliseconds. */
+/* Kernels before 5.11 have no epoll_pwait2, and filters that do not know it answer EPERM or what they like: then waits are
+ * rounded up to milliseconds. */
 static int wait_for_events(struct epoll *e, struct epoll_event *events, int64_t ns)
 {
     struct timespec limit = { ns / 1000000000, ns % 1000000000 };
@@ -305,7 +322,7 @@ static int wait_for_events(struct epoll *e, struct epoll_event *events, int64_t 
         return epoll_wait(e->fd, events, EVENTS, 0);
     if (!e->no_pwait2) {
         int count = epoll_pwait2(e->fd, events, EVENTS, ns == INT64_MAX ? NULL : &limit, NULL);
-        if (count >= 0 || errno != ENOSYS)
+        if (count >= 0 || errno == EINTR)
             return count;
         e->no_pwait2 = true;
     }
@@ -314,28 +331,35 @@ static int wait_for_events(struct epoll *e, struct epoll_event *events, int64_t 
 
 static int64_t time_until(struct epoll *e, int64_t deadline)
 {
-    if (deadline == TRI_NO_WAIT || (e->first && !e->starved))
-        return 0;
-    if (deadline == INT64_MAX)
-        return e->starved ? STARVED_NS : INT64_MAX;
-    int64_t left = deadline - tri_clock_now(e->io.worker->sched->config.clock);
-    return left < 0 ? 0 : e->starved && left > STARVED_NS ? STARVED_NS : left;
+    if (deadline == TRI_NO_WAIT || deadline == INT64_MAX)
+        return deadline == INT64_MAX ? INT64_MAX : 0;
+    int64_t left = deadline - now(e);
+    return left < 0 ? 0 : left;
+}
+
+/* An endpoint that was listed. Completing one operation may end its transport and with it the endpoint, but only if no other
+ * is in flight. */
+static void try(struct epoll *e, struct tri_endpoint *endpoint)
+{
+    bool writes = endpoint->write && endpoint->write->state == TRI_OP_IN_FLIGHT;
+    read_some(e, endpoint);
+    if (writes)
+        write_some(e, endpoint);
 }
 
 static void poll_events(struct tri_port *port, int64_t deadline)
 {
     struct epoll *e = (struct epoll *)port;
     struct epoll_event events[EVENTS];
-    deadline = tri_port_limit(&e->io, deadline);
+    deadline = tri_again_limit(&e->again, tri_port_limit(&e->io, deadline));
     int count = wait_for_events(e, events, time_until(e, deadline));
+    if (count < 0)
+        tri_port_wait_failed(&e->io, "epoll_wait", tri_error_from_errno(errno));
     for (int i = 0; i < count; i++)
         note(e, &events[i]);
-    e->starved = false;
-    for (struct tri_endpoint *endpoint = take_list(e), *next; endpoint; endpoint = next) {
-        next = endpoint->next;
-        endpoint->listed = false;
-        read_some(e, endpoint);
-    }
+    tri_again_begin(&e->again, now(e));
+    for (struct tri_endpoint *endpoint; (endpoint = tri_again_next(&e->again));)
+        try(e, endpoint);
     tri_port_feed(&e->io);
 }
 
@@ -349,7 +373,7 @@ static void wake(struct tri_port *port)
 static bool has_work(struct tri_port *port)
 {
     const struct epoll *e = (const struct epoll *)port;
-    return e->first || e->io.in_flight;
+    return tri_again_any(&e->again) || e->io.in_flight;
 }
 
 static void close_port(struct tri_port *port)
@@ -357,6 +381,7 @@ static void close_port(struct tri_port *port)
     struct epoll *e = (struct epoll *)port;
     tri_assert(e->io.in_flight == 0 && e->io.attached == 0);
     tri_receive_free(&e->receive);
+    tri_again_close(&e->again);
     close(e->wake_fd);
     close(e->fd);
     tri_memory_put(e);
@@ -379,7 +404,10 @@ int tri_epoll_open(struct tri_worker *worker, void *arg, struct tri_port **port)
         return TR_ENOMEM;
     e->io.port.class = &epoll_class.base;
     e->io.worker = worker;
-    e->last = &e->first;
+    if (tri_again_open(&e->again)) {
+        tri_memory_put(e);
+        return TR_ENOMEM;
+    }
     e->fd = epoll_create1(EPOLL_CLOEXEC);
     e->wake_fd = e->fd < 0 ? -1 : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (e->wake_fd < 0 || epoll_ctl(e->fd, EPOLL_CTL_ADD, e->wake_fd, &event) < 0) {
@@ -389,6 +417,7 @@ int tri_epoll_open(struct tri_worker *worker, void *arg, struct tri_port **port)
             close(e->wake_fd);
         if (e->fd >= 0)
             close(e->fd);
+        tri_again_close(&e->again);
         tri_memory_put(e);
         return error;
     }

@@ -14,7 +14,9 @@
  */
 #include "io/iocp.h"
 
+#include "io/again.h"
 #include "io/iocp_wait.h"
+#include "io/meaning.h"
 #include "io/receive.h"
 #include "mailbox/panic.h"
 #include "sched/log.h"
@@ -24,7 +26,6 @@
 enum {
     PACKETS = 64,          /* taken at a time */
     ACCEPTS_MAX = 32,      /* AcceptEx outstanding on one socket */
-    STARVED_NS = 10000000, /* without memory for a buffer: tried again so much later */
     FAILURES_MAX = 1000,   /* of AcceptEx in a row: then it is not because of the connections */
     POST_TRIES = 1000,
 };
@@ -48,11 +49,9 @@ struct accepting {
 struct record {
     struct packet read, write;
     struct tri_endpoint *endpoint;
-    struct record *next; /* in the list of those that have to be started again */
-    bool listed;
+    uint32_t place;    /* among those that have to be started again */
     bool skips;        /* what succeeds at once sends no packet */
     bool bulky;        /* the last receive filled a buffer */
-    bool sending;      /* a SEND is in flight: the endpoint's pointer to it may outlive it, when its transport has ended */
     int accept_error;  /* why accepting ends; 0: it goes on */
     unsigned accepts;  /* AcceptEx outstanding */
     unsigned accept_failures; /* in a row */
@@ -65,10 +64,9 @@ struct record {
 struct iocp {
     struct tri_iocp base; /* first */
     uint32_t woken; /* a packet to wake it is on its way */
-    bool starved;
     unsigned accepts_max;
     bool delivered; /* something, since the poll began */
-    struct record *first, **last;
+    struct tri_again again;
 };
 
 static struct iocp *iocp_of(struct tri_io_port *port)
@@ -91,43 +89,21 @@ static SOCKET socket_of(const struct tri_endpoint *endpoint)
     return (SOCKET)(unsigned)endpoint->fd;
 }
 
-/* ---- the list of what is started again by the next poll ---------------------------------------------------------- */
+static int64_t now(const struct iocp *p)
+{
+    return tri_clock_now(p->base.io.worker->sched->config.clock);
+}
 
+/* Started again by the next poll, */
 static void list(struct iocp *p, struct record *r)
 {
-    if (r->listed)
-        return;
-    r->listed = true;
-    r->next = NULL;
-    *p->last = r;
-    p->last = &r->next;
+    tri_again_list(&p->again, r->place);
 }
 
-static struct record *take_list(struct iocp *p)
+/* or later, when the system may be short of nothing any more. */
+static void list_later(struct iocp *p, struct record *r)
 {
-    struct record *first = p->first;
-    p->first = NULL;
-    p->last = &p->first;
-    return first;
-}
-
-static void unlist(struct iocp *p, struct record *r)
-{
-    if (!r->listed)
-        return;
-    for (struct record *at = take_list(p), *next; at; at = next) {
-        next = at->next;
-        at->listed = false;
-        if (at != r)
-            list(p, at);
-    }
-}
-
-/* Later, when there may be memory. */
-static void starve(struct iocp *p, struct record *r)
-{
-    p->starved = true;
-    list(p, r);
+    tri_again_pause(&p->again, r->place, now(p));
 }
 
 /* ---- completing -------------------------------------------------------------------------------------------------- */
@@ -139,10 +115,18 @@ static void complete(struct iocp *p, struct tri_op *op, int32_t result)
     tri_op_complete(op, result);
 }
 
-static void complete_send(struct iocp *p, struct tri_endpoint *endpoint, int32_t result)
+/* An operation has failed: it is started again, or that is its end. */
+static void failed(struct iocp *p, struct tri_endpoint *endpoint, struct tri_op *op, int error)
 {
-    record_of(endpoint)->sending = false;
-    complete(p, endpoint->write, result);
+    enum tri_meaning meaning = tri_meaning_of(op->kind, error);
+    if (op->flags & TRI_OP_CANCELED)
+        complete(p, op, TR_ECANCELED);
+    else if (meaning == TRI_AGAIN)
+        list(p, record_of(endpoint));
+    else if (meaning == TRI_PAUSE)
+        list_later(p, record_of(endpoint));
+    else
+        complete(p, op, error);
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------------------- */
@@ -162,27 +146,29 @@ static bool will_come(struct packet *packet, DWORD error)
 
 /* ---- receiving --------------------------------------------------------------------------------------------------- */
 
+/* What has come counts, whatever is said besides: that it was cancelled, for instance. */
 static void received(struct iocp *p, struct tri_endpoint *endpoint, int error, size_t bytes)
 {
     struct record *r = record_of(endpoint);
     struct tri_op *op = &endpoint->read;
-    bool canceled = op->flags & TRI_OP_CANCELED;
-    if (error == TR_ENOBUFS && !canceled) {
-        starve(p, r);
-    } else if (error || bytes == 0) {
-        complete(p, op, error && canceled ? TR_ECANCELED : error);
-    } else {
-        int32_t limit = op->result;
-        r->bulky = bytes >= TRI_RECEIVE_ROOM;
-        p->delivered = true;
-        tri_receive_take(&r->receive, op, bytes);
-        if (limit)
-            complete(p, op, (int32_t)bytes);
-        else if (canceled)
-            complete(p, op, TR_ECANCELED);
-        else
-            list(p, r);
+    int32_t limit = op->result;
+    if (bytes == 0 && error) {
+        failed(p, endpoint, op, error);
+        return;
     }
+    if (bytes == 0) {
+        complete(p, op, 0);
+        return;
+    }
+    r->bulky = bytes >= TRI_RECEIVE_ROOM;
+    p->delivered = true;
+    tri_receive_take(&r->receive, op, bytes);
+    if (limit)
+        complete(p, op, (int32_t)bytes);
+    else if (op->flags & TRI_OP_CANCELED)
+        complete(p, op, TR_ECANCELED);
+    else
+        list(p, r); /* an error comes again */
 }
 
 static void receive(struct iocp *p, struct tri_endpoint *endpoint)
@@ -192,7 +178,7 @@ static void receive(struct iocp *p, struct tri_endpoint *endpoint)
     DWORD bytes = 0, flags = 0;
     uint32_t count = tri_receive_fill(&r->receive, r->bulky, endpoint->read.result, pieces);
     if (count == 0) {
-        starve(p, r);
+        list_later(p, r);
         return;
     }
     DWORD error = WSARecv(socket_of(endpoint), pieces, count, &bytes, &flags, start(&r->read), NULL)
@@ -325,18 +311,16 @@ static void sent(struct iocp *p, struct tri_endpoint *endpoint, int error, size_
     struct tri_send *send = (struct tri_send *)endpoint->write;
     advance(send, bytes);
     size_t left = left_of(send);
-    if (left == 0) {
-        complete_send(p, endpoint, (int32_t)send->bytes);
-    } else if (endpoint->write->flags & TRI_OP_CANCELED) {
-        int32_t so_far = (int32_t)(send->bytes - left);
-        complete_send(p, endpoint, so_far ? so_far : TR_ECANCELED);
-    } else if (error && error != TR_ENOBUFS) {
-        complete_send(p, endpoint, error);
-    } else if (error) {
-        starve(p, record_of(endpoint));
-    } else {
+    if (left == 0)
+        complete(p, endpoint->write, (int32_t)send->bytes);
+    else if (endpoint->write->flags & TRI_OP_CANCELED && left < send->bytes)
+        complete(p, endpoint->write, (int32_t)(send->bytes - left));
+    else if (endpoint->write->flags & TRI_OP_CANCELED)
+        complete(p, endpoint->write, TR_ECANCELED);
+    else if (error)
+        failed(p, endpoint, endpoint->write, error);
+    else
         list(p, record_of(endpoint));
-    }
 }
 
 static void send_some(struct iocp *p, struct tri_endpoint *endpoint)
@@ -354,6 +338,8 @@ static void connected(struct iocp *p, struct tri_endpoint *endpoint, int error)
 {
     if (!error && setsockopt(socket_of(endpoint), SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, NULL, 0))
         error = tri_winsock_error((DWORD)WSAGetLastError());
+    if (!error)
+        error = tri_socket_connected(endpoint->fd);
     complete(p, endpoint->write, error && endpoint->write->flags & TRI_OP_CANCELED ? TR_ECANCELED : error);
 }
 
@@ -392,12 +378,17 @@ static int attach(struct tri_io_port *port, struct tri_endpoint *endpoint)
     struct record *r = tri_block_get(sizeof *r, &tag);
     if (!r)
         return TR_ENOMEM;
-    *r = (struct record){ .endpoint = endpoint, .tag = tag };
+    *r = (struct record){ .endpoint = endpoint, .tag = tag, .place = tri_again_attach(&iocp_of(port)->again, endpoint) };
+    if (!r->place) {
+        tri_block_put(r, tag);
+        return TR_ENOMEM;
+    }
     r->read.endpoint = r->write.endpoint = endpoint;
     r->read.kind = PACKET_RECEIVE;
     r->write.kind = PACKET_WRITE;
     if (!CreateIoCompletionPort(handle_of(endpoint), iocp_of(port)->base.handle, TRI_KEY_OPERATION, 0)) {
         int error = tri_winsock_error(GetLastError());
+        tri_again_detach(&iocp_of(port)->again, r->place);
         tri_block_put(r, tag);
         return error;
     }
@@ -412,7 +403,7 @@ static void detach(struct tri_io_port *port, struct tri_endpoint *endpoint, bool
 {
     struct record *r = record_of(endpoint);
     tri_assert(!r->read.out && !r->write.out && r->accepts == 0);
-    unlist(iocp_of(port), r);
+    tri_again_detach(&iocp_of(port)->again, r->place);
     tri_receive_free(&r->receive);
     if (r->accepting)
         tri_block_put(r->accepting, r->accepting_tag);
@@ -432,7 +423,6 @@ static void submit(struct tri_io_port *port, struct tri_endpoint *endpoint, stru
     case TRI_OP_ACCEPT: start_accepting(p, record_of(endpoint)); return;
     case TRI_OP_SEND:
         ((struct tri_send *)op)->state.first = 0;
-        record_of(endpoint)->sending = true;
         send_some(p, endpoint);
         return;
     case TRI_OP_CONNECT: connect_now(p, endpoint); return;
@@ -481,34 +471,31 @@ static void handle_packet(struct iocp *p, OVERLAPPED *overlapped)
 
 /* Starts what goes on. That is of a transport that has not ended: of another, nothing is in flight but what the system has,
  * see cancel. So no endpoint goes away here. */
-static void start_again(struct iocp *p, struct record *r)
+static void start_again(struct iocp *p, struct tri_endpoint *endpoint)
 {
-    struct tri_endpoint *endpoint = r->endpoint;
+    struct record *r = record_of(endpoint);
+    const struct tri_op *write = endpoint->write;
     if (endpoint->read.state == TRI_OP_IN_FLIGHT && endpoint->read.kind == TRI_OP_ACCEPT)
         accept_some(p, r);
     else if (endpoint->read.state == TRI_OP_IN_FLIGHT && !r->read.out)
         receive(p, endpoint);
-    if (r->sending && !r->write.out)
+    if (write && write->state == TRI_OP_IN_FLIGHT && write->kind == TRI_OP_SEND && !r->write.out)
         send_some(p, endpoint);
 }
 
 static void start_all_again(struct iocp *p)
 {
-    for (struct record *r = take_list(p), *next; r; r = next) {
-        next = r->next;
-        r->listed = false;
-        start_again(p, r);
-    }
+    tri_again_begin(&p->again, now(p));
+    for (struct tri_endpoint *endpoint; (endpoint = tri_again_next(&p->again));)
+        start_again(p, endpoint);
 }
 
-static DWORD time_until(struct iocp *p, int64_t deadline)
+static DWORD time_until(const struct iocp *p, int64_t deadline)
 {
-    if (deadline == TRI_NO_WAIT || (p->first && !p->starved))
-        return 0;
-    if (deadline == INT64_MAX && !p->starved)
-        return INFINITE;
-    int64_t now = tri_clock_now(p->base.io.worker->sched->config.clock), left = deadline < now ? 0 : deadline - now;
-    return tri_milliseconds(p->starved && left > STARVED_NS ? STARVED_NS : left);
+    if (deadline == TRI_NO_WAIT || deadline == INT64_MAX)
+        return deadline == INT64_MAX ? INFINITE : 0;
+    int64_t at = now(p);
+    return tri_milliseconds(deadline < at ? 0 : deadline - at);
 }
 
 static void poll_packets(struct tri_port *port, int64_t deadline)
@@ -518,16 +505,14 @@ static void poll_packets(struct tri_port *port, int64_t deadline)
     ULONG count = 0;
     /* Before the wait, as what it brings may be what is waited for. */
     p->delivered = false;
-    if (!p->starved)
-        start_all_again(p);
+    start_all_again(p);
     if (p->delivered)
         deadline = TRI_NO_WAIT; /* somebody has a message to handle */
-    deadline = tri_port_limit(&p->base.io, deadline);
+    deadline = tri_again_limit(&p->again, tri_port_limit(&p->base.io, deadline));
     if (!GetQueuedCompletionStatusEx(p->base.handle, packets, PACKETS, &count, time_until(p, deadline), FALSE)) {
-        tri_assert(GetLastError() == WAIT_TIMEOUT);
+        tri_port_wait_failed(&p->base.io, "GetQueuedCompletionStatusEx", tri_winsock_error(GetLastError()));
         count = 0;
     }
-    p->starved = false;
     for (ULONG i = 0; i < count; i++)
         switch (packets[i].lpCompletionKey) { /* what lpOverlapped means depends on it */
         case TRI_KEY_OPERATION: handle_packet(p, packets[i].lpOverlapped); break;
@@ -558,7 +543,7 @@ static void wake(struct tri_port *port)
 static bool has_work(struct tri_port *port)
 {
     const struct iocp *p = (const struct iocp *)port;
-    return p->first || p->base.io.in_flight;
+    return tri_again_any(&p->again) || p->base.io.in_flight;
 }
 
 static void close_port(struct tri_port *port)
@@ -566,6 +551,7 @@ static void close_port(struct tri_port *port)
     struct iocp *p = (struct iocp *)port;
     tri_assert(p->base.io.in_flight == 0 && p->base.io.attached == 0);
     CloseHandle(p->base.handle);
+    tri_again_close(&p->again);
     tri_memory_put(p);
 }
 
@@ -587,13 +573,14 @@ int tri_iocp_open(struct tri_worker *worker, void *arg, struct tri_port **port)
     p->base.io.port.class = &iocp_class.base;
     p->base.io.worker = worker;
     p->base.next_key = TRI_KEY_JOB;
-    p->last = &p->first;
     p->accepts_max = 2 * workers < ACCEPTS_MAX ? 2 * workers : ACCEPTS_MAX;
-    int error = tri_winsock_start();
+    int error = tri_again_open(&p->again);
+    error = error ? error : tri_winsock_start();
     p->base.handle = error ? NULL : CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
     if (!p->base.handle) {
         error = error ? error : tri_winsock_error(GetLastError());
         tri_log(TR_LOG_ERROR, "port iocp of worker %u: %s", worker->index, tr_strerror(error));
+        tri_again_close(&p->again);
         tri_memory_put(p);
         return error;
     }

@@ -1,10 +1,13 @@
 #include "io/op.h"
 
 #include "actors/self.h"
+#include "io/meaning.h"
 #include "io/port.h"
 #include "io/window.h"
+#include "mailbox/panic.h"
 #include "sched/log.h"
 
+#include <time.h>
 #include <troupe/check.h>
 
 const tr_type tri_op_type = { .name = "operation" };
@@ -23,8 +26,10 @@ void tri_op_submit(tr_self *self, struct tri_endpoint *endpoint, struct tri_op *
     op->kind = (uint8_t)kind;
     op->state = TRI_OP_IN_FLIGHT;
     op->flags = 0;
-    if (kind == TRI_OP_SEND || kind == TRI_OP_CONNECT)
+    if (kind == TRI_OP_SEND || kind == TRI_OP_CONNECT) {
         endpoint->write = op;
+        op->endpoint = endpoint;
+    }
     self->slot->in_flight++;
     port->in_flight++;
     tri_io_class(port)->submit(port, endpoint, op);
@@ -79,6 +84,8 @@ static void release(tr_msg *m)
     if (!terminal)
         return;
     op->state = TRI_OP_IDLE;
+    if (op->kind == TRI_OP_SEND || op->kind == TRI_OP_CONNECT)
+        op->endpoint->write = NULL; /* other operations of it may be still in flight */
     if (op->kind == TRI_OP_SEND)
         tri_block_put(op, ((struct tri_send *)op)->tag);
     else if (op->kind == TRI_OP_CONNECT)
@@ -171,6 +178,20 @@ tr_buf *tri_receive_trim(tr_buf *from, size_t length)
     memcpy(tri_buf_room(small), tri_buf_room(from), length);
     tri_buf_received(small, length);
     return small;
+}
+
+/* ---- a wait that fails ------------------------------------------------------------------------------------------- */
+
+enum { SHORTAGE_NS = 1000000 };
+
+void tri_port_wait_failed(const struct tri_io_port *port, const char *call, int error)
+{
+    enum tri_meaning meaning = tri_meaning_of(TRI_MEANING_WAIT, error);
+    if (meaning == TRI_AGAIN)
+        return;
+    if (meaning != TRI_PAUSE)
+        tri_panic("port %s of worker %u: %s: %s", port->port.class->name, port->worker->index, call, tr_strerror(error));
+    nanosleep(&(struct timespec){ .tv_nsec = SHORTAGE_NS }, NULL);
 }
 
 /* ---- without memory ---------------------------------------------------------------------------------------------- */

@@ -28,7 +28,7 @@ enum tri_op_state { TRI_OP_IDLE, TRI_OP_IN_FLIGHT, TRI_OP_DONE };
 enum {
     TRI_OP_QUEUED = 1 << 0,   /* its message is in the mailbox */
     TRI_OP_CANCELED = 1 << 1, /* cancel was called */
-    TRI_OP_STARVED = 1 << 2,   /* the port's: waits for a buffer; */
+    TRI_OP_HELD = 1 << 2,      /* the port's: the system does not have it, it is to be tried again; */
     TRI_OP_CANCELING = 1 << 3, /* the answer to its cancel is awaited; */
     TRI_OP_ENDED = 1 << 4,     /* meanwhile it has ended */
 };
@@ -51,6 +51,7 @@ struct tri_op {
         tr_buf *received;              /* RECEIVE: what has arrived and the transport has not taken; it is charged
                                         * to the transport's window (window.h) */
         struct tri_accepted *accepted; /* ACCEPT: the same; NULL: none */
+        struct tri_endpoint *endpoint; /* SEND and CONNECT: where they were submitted */
     };
 };
 
@@ -79,11 +80,11 @@ struct tri_endpoint {
     struct tri_op read; /* RECEIVE or ACCEPT */
     tri_fd fd;
     uint8_t ready;      /* the port's */
-    uint8_t listed;     /* the port's */
+    bool foreign;       /* a socket of the program's: of what kind, nobody knows; the transport's, before attach */
     uint16_t spare;     /* the transport's */
     union {
-        struct tri_endpoint *next; /* the port's */
-        void *record;              /* the same */
+        uint32_t place; /* the port's: in its again.h; */
+        void *record;   /* or this */
     };
     struct tri_op *write; /* SEND or CONNECT, from submit until the transport has handled its completion */
 };

@@ -46,6 +46,10 @@ bool tri_port_waits(const struct tri_io_port *port, const struct tri_op *read);
 void tri_port_feed(struct tri_io_port *port);
 int64_t tri_port_limit(const struct tri_io_port *port, int64_t deadline);
 
+/* A wait has failed: that ends the process, unless it may be tried again; and if the system is short of something, a little
+ * later, which is when this returns. */
+void tri_port_wait_failed(const struct tri_io_port *port, const char *call, int error);
+
 static inline struct tri_io_port *tri_io_port(const struct tri_worker *worker)
 {
     return (struct tri_io_port *)worker->port;

@@ -116,9 +116,13 @@ static inline void tri_socket_close(tri_fd fd)
     tri_socket_class(fd)->close_it(fd);
 }
 
-/* For epoll alone. Accepts one connection, non-blocking and close-on-exec: the descriptor, or an error; TR_EAGAIN when
- * there is none. And the error that is pending on the socket, which is cleared; 0: none. */
+/* For ports. Accepts one connection, non-blocking and close-on-exec: the descriptor, or an error; TR_EAGAIN when there is
+ * none. */
 tri_fd tri_socket_accept(tri_fd fd);
-int tri_socket_error(tri_fd fd);
+
+/* For ports: how an attempt to connect stands: 0 when there is a peer; TR_EAGAIN while it is under way; or why it has
+ * failed. What a port is told is not enough: it may be that the socket is only no longer connecting. And to be connected with
+ * itself, as may happen to who calls a port of this host from which nobody answers, is to be refused. */
+int tri_socket_connected(tri_fd fd);
 
 #endif

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <unistd.h>
 
 static int result_of(int answer)
@@ -92,13 +93,21 @@ static int set_buffers(tri_fd fd, int send_bytes, int receive_bytes)
     return !error && receive_bytes ? set(fd, SOL_SOCKET, SO_RCVBUF, receive_bytes) : error;
 }
 
-int tri_socket_error(tri_fd fd)
+int tri_socket_connected(tri_fd fd)
 {
+    tr_address remote = remote_of(fd), local;
     int number = 0;
     socklen_t length = sizeof number;
+    if (remote.family) {
+        local = local_of(fd);
+        return tr_address_eq(&local, &remote) ? TR_ECONNREFUSED : 0;
+    }
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &length) < 0)
         number = errno;
-    return number ? tri_error_from_errno(number) : 0;
+    if (number)
+        return tri_error_from_errno(number);
+    struct pollfd over = { .fd = fd, .events = POLLOUT };
+    return poll(&over, 1, 0) > 0 ? TR_ECONNABORTED : TR_EAGAIN;
 }
 
 static int shut_down(tri_fd fd)

@@ -139,6 +139,14 @@ static tr_address remote_of(tri_fd fd)
     return tri_address_from_system(&storage);
 }
 
+int tri_socket_connected(tri_fd fd)
+{
+    tr_address remote = remote_of(fd), local = local_of(fd);
+    if (!remote.family)
+        return TR_ENOTCONN;
+    return tr_address_eq(&local, &remote) ? TR_ECONNREFUSED : 0;
+}
+
 static int set_nodelay(tri_fd fd, bool on)
 {
     return set(fd, IPPROTO_TCP, TCP_NODELAY, on);

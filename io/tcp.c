@@ -246,6 +246,7 @@ int tr_tcp_adopt_(tr_self *self, tr_ref *connection, int fd, const tr_tcp_option
         return error;
     }
     tri_tcp_set_options(fd, settings);
+    ((struct tri_tcp *)slot->state)->end.foreign = true;
     tr_ref ref = tri_spawn_finish(self, slot);
     if (connection)
         *connection = ref;

@@ -10,6 +10,8 @@
  *
  * The low bits of user_data say what a completion is of; above them is the operation's address (aligned to 64).
  */
+#include "io/again.h"
+#include "io/meaning.h"
 #include "io/port.h"
 #include "mailbox/error.h"
 #include "mailbox/panic.h"
@@ -29,7 +31,7 @@ enum {
     BUFFERS = 256,        /* in the buffer ring; a power of two */
     GROUP = 0,
     REAPED = 256,         /* completions handled in one poll */
-    STARVED_NS = 10000000, /* without memory for buffers: tried again so much later */
+    SUBMIT_TRIES = 1000,  /* with a pause after each, until the kernel takes a submission */
 };
 
 /* Newer than the liburing of Debian 12 (Linux 6.10). */
@@ -40,7 +42,7 @@ enum {
 #define IORING_FEAT_RECVSEND_BUNDLE (1U << 14)
 #endif
 
-enum tag { TAG_OPERATION, TAG_CANCEL, TAG_WAKE, TAG_NONE, TAGS = 63 };
+enum tag { TAG_OPERATION, TAG_CANCEL, TAG_WAKE, TAGS = 63 };
 
 struct uring {
     struct tri_io_port io;
@@ -53,8 +55,7 @@ struct uring {
     uint16_t place[BUFFERS];  /* of each number in it */
     uint16_t given;           /* counts them */
     bool bundles;             /* the kernel can fill several buffers at once */
-    struct tri_endpoint *starved; /* those whose receive found no buffer, linked by next; not by the message of the operation,
-                               * which may be queued with what came before */
+    struct tri_again again; /* what found no buffer, or the system is short of something for */
     int wake_fd;
     bool wake_armed;
 };
@@ -69,11 +70,25 @@ static uint64_t user_data(const struct tri_op *op, enum tag tag)
     return (uint64_t)(uintptr_t)op | tag;
 }
 
+static int64_t now(const struct uring *u)
+{
+    return tri_clock_now(u->io.worker->sched->config.clock);
+}
+
+/* What the kernel has answered to a call that submits or waits, or both. */
+static void entered(struct uring *u, int answer)
+{
+    if (answer < 0 && answer != -ETIME)
+        tri_port_wait_failed(&u->io, "io_uring_enter", tri_error_from_errno(-answer));
+}
+
 static struct io_uring_sqe *get_entry(struct uring *u)
 {
     struct io_uring_sqe *entry = io_uring_get_sqe(&u->ring);
-    while (!entry) { /* full: the kernel takes them now */
-        io_uring_submit(&u->ring);
+    for (int i = 0; !entry; i++) { /* full: the kernel takes them now */
+        if (i == SUBMIT_TRIES)
+            tri_panic("port uring of worker %u: the kernel takes no submissions", u->io.worker->index);
+        entered(u, io_uring_submit(&u->ring));
         entry = io_uring_get_sqe(&u->ring);
     }
     return entry;
@@ -117,9 +132,10 @@ static void make_missing(struct uring *u)
 
 /* ---- submitting -------------------------------------------------------------------------------------------------- */
 
-static struct tri_endpoint *endpoint_of(struct tri_op *read)
+static struct tri_endpoint *endpoint_of(struct tri_op *op)
 {
-    return tri_container_of(read, struct tri_endpoint, read);
+    bool reads = op->kind == TRI_OP_RECEIVE || op->kind == TRI_OP_ACCEPT;
+    return reads ? tri_container_of(op, struct tri_endpoint, read) : op->endpoint;
 }
 
 static void note_receive(struct uring *u, struct tri_op *op)
@@ -143,35 +159,49 @@ static void note_accept(struct uring *u, struct tri_op *op)
     io_uring_sqe_set_data64(entry, user_data(op, TAG_OPERATION));
 }
 
-static void note_send(struct uring *u, struct tri_endpoint *endpoint, struct tri_send *send)
+static void note_send(struct uring *u, struct tri_send *send)
 {
     struct io_uring_sqe *entry = get_entry(u);
+    int fd = send->op.endpoint->fd;
     if (send->count == 1) {
-        io_uring_prep_send(entry, endpoint->fd, send->pieces[0].iov_base, send->pieces[0].iov_len,
+        io_uring_prep_send(entry, fd, send->pieces[0].iov_base, send->pieces[0].iov_len,
             MSG_NOSIGNAL | MSG_WAITALL);
     } else {
         send->state.header = (struct msghdr){ .msg_iov = send->pieces, .msg_iovlen = send->count };
-        io_uring_prep_sendmsg(entry, endpoint->fd, &send->state.header, MSG_NOSIGNAL | MSG_WAITALL);
+        io_uring_prep_sendmsg(entry, fd, &send->state.header, MSG_NOSIGNAL | MSG_WAITALL);
     }
     io_uring_sqe_set_data64(entry, user_data(&send->op, TAG_OPERATION));
 }
 
-static void note_connect(struct uring *u, struct tri_endpoint *endpoint, struct tri_connect *op)
+static void note_connect(struct uring *u, struct tri_connect *op)
 {
     struct io_uring_sqe *entry = get_entry(u);
-    io_uring_prep_connect(entry, endpoint->fd, (struct sockaddr *)&op->address, op->length);
+    io_uring_prep_connect(entry, op->op.endpoint->fd, (struct sockaddr *)&op->address, op->length);
     io_uring_sqe_set_data64(entry, user_data(&op->op, TAG_OPERATION));
+}
+
+/* Waits until an attempt to connect is over, one way or the other. */
+static void note_connecting(struct uring *u, struct tri_op *op)
+{
+    struct io_uring_sqe *entry = get_entry(u);
+    io_uring_prep_poll_add(entry, op->endpoint->fd, POLLOUT);
+    io_uring_sqe_set_data64(entry, user_data(op, TAG_OPERATION));
+}
+
+static void note(struct uring *u, struct tri_op *op)
+{
+    switch ((enum tri_op_kind)op->kind) {
+    case TRI_OP_RECEIVE: note_receive(u, op); return;
+    case TRI_OP_ACCEPT: note_accept(u, op); return;
+    case TRI_OP_SEND: note_send(u, (struct tri_send *)op); return;
+    case TRI_OP_CONNECT: note_connect(u, (struct tri_connect *)op); return;
+    }
 }
 
 static void submit(struct tri_io_port *port, struct tri_endpoint *endpoint, struct tri_op *op)
 {
-    struct uring *u = uring_of(port);
-    switch ((enum tri_op_kind)op->kind) {
-    case TRI_OP_RECEIVE: note_receive(u, op); return;
-    case TRI_OP_ACCEPT: note_accept(u, op); return;
-    case TRI_OP_SEND: note_send(u, endpoint, (struct tri_send *)op); return;
-    case TRI_OP_CONNECT: note_connect(u, endpoint, (struct tri_connect *)op); return;
-    }
+    (void)endpoint;
+    note(uring_of(port), op);
 }
 
 /* The operation is held until the answer is home as well: it may be that the kernel does not find the operation although
@@ -184,21 +214,12 @@ static void note_cancel(struct uring *u, struct tri_op *op)
     op->flags |= TRI_OP_CANCELING;
 }
 
-static void unstarve(struct uring *u, struct tri_op *op)
-{
-    struct tri_endpoint **at = &u->starved;
-    while (*at != endpoint_of(op))
-        at = &(*at)->next;
-    *at = endpoint_of(op)->next;
-    op->flags &= (uint8_t)~TRI_OP_STARVED;
-}
-
 static void cancel(struct tri_io_port *port, struct tri_endpoint *endpoint, struct tri_op *op)
 {
     struct uring *u = uring_of(port);
     (void)endpoint;
-    if (op->flags & TRI_OP_STARVED) { /* the kernel does not have it */
-        unstarve(u, op);
+    if (op->flags & TRI_OP_HELD) { /* the kernel does not have it */
+        op->flags &= (uint8_t)~TRI_OP_HELD;
         tri_op_complete(op, TR_ECANCELED);
         return;
     }
@@ -207,20 +228,19 @@ static void cancel(struct tri_io_port *port, struct tri_endpoint *endpoint, stru
 
 static int attach(struct tri_io_port *port, struct tri_endpoint *endpoint)
 {
-    (void)endpoint;
+    endpoint->place = tri_again_attach(&uring_of(port)->again, endpoint);
+    if (!endpoint->place)
+        return TR_ENOMEM;
     port->attached++;
     return 0;
 }
 
+/* Closed is closed when this returns, not when the kernel takes submissions again: the descriptor can be another's. */
 static void detach(struct tri_io_port *port, struct tri_endpoint *endpoint, bool close)
 {
-    struct uring *u = uring_of(port);
-    if (close) {
-        struct io_uring_sqe *entry = get_entry(u);
-        io_uring_prep_close(entry, endpoint->fd);
-        entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-        io_uring_sqe_set_data64(entry, TAG_NONE);
-    }
+    tri_again_detach(&uring_of(port)->again, endpoint->place);
+    if (close)
+        tri_socket_close(endpoint->fd);
     endpoint->fd = TRI_NO_FD;
     port->attached--;
 }
@@ -244,6 +264,37 @@ static void ended(struct tri_op *op, int32_t result)
     } else {
         tri_op_complete(op, result);
     }
+}
+
+/* The kernel is done with it, in vain: it is tried again, at the next poll or after a pause. */
+static void hold(struct uring *u, struct tri_op *op, bool pause)
+{
+    if (op->flags & TRI_OP_CANCELED) {
+        ended(op, TR_ECANCELED);
+        return;
+    }
+    op->flags |= TRI_OP_HELD;
+    if (pause)
+        tri_again_pause(&u->again, endpoint_of(op)->place, now(u));
+    else
+        tri_again_list(&u->again, endpoint_of(op)->place);
+}
+
+/* The kernel has failed to do it, with a negative errno. An operation that a thread of the kernel's has tried, for instance,
+ * may say EAGAIN, although it is one that waits. */
+static void failed(struct uring *u, struct tri_op *op, int answer)
+{
+    int error = tri_error_from_errno(-answer);
+    enum tri_meaning meaning = tri_meaning_of(op->kind, error);
+    bool owns = op->kind != TRI_OP_ACCEPT; /* a listener pauses by itself, and says so */
+    if (op->flags & TRI_OP_CANCELED && meaning == TRI_AGAIN)
+        ended(op, TR_ECANCELED);
+    else if (meaning == TRI_AGAIN && op->kind == TRI_OP_CONNECT)
+        note_connecting(u, op);
+    else if (meaning == TRI_AGAIN || (meaning == TRI_PAUSE && owns))
+        hold(u, op, meaning == TRI_PAUSE);
+    else
+        ended(op, error);
 }
 
 static void cancel_answered(struct uring *u, struct tri_op *op, int result)
@@ -271,17 +322,6 @@ static void take_payload(struct uring *u, struct tri_op *op, unsigned number, si
     }
 }
 
-static void starve(struct uring *u, struct tri_op *op)
-{
-    if (op->flags & TRI_OP_CANCELED) {
-        ended(op, TR_ECANCELED);
-        return;
-    }
-    op->flags |= TRI_OP_STARVED;
-    endpoint_of(op)->next = u->starved;
-    u->starved = endpoint_of(op);
-}
-
 static void received(struct uring *u, struct tri_op *op, int result, unsigned flags)
 {
     bool more = flags & IORING_CQE_F_MORE;
@@ -295,9 +335,11 @@ static void received(struct uring *u, struct tri_op *op, int result, unsigned fl
     if (more)
         return;
     if (result == -ENOBUFS)
-        starve(u, op);
-    else if (result <= 0 || op->result)
-        ended(op, result < 0 ? tri_error_from_errno(-result) : result);
+        hold(u, op, u->missing == BUFFERS); /* there was no buffer: at the next poll there are some, if there is memory */
+    else if (result < 0)
+        failed(u, op, result);
+    else if (result == 0 || op->result)
+        ended(op, result);
     else if (op->flags & TRI_OP_CANCELED)
         ended(op, TR_ECANCELED);
     else
@@ -311,11 +353,23 @@ static void accepted(struct uring *u, struct tri_op *op, int result, unsigned fl
     if (flags & IORING_CQE_F_MORE)
         return;
     if (result < 0)
-        ended(op, tri_error_from_errno(-result));
+        failed(u, op, result);
     else if (op->flags & TRI_OP_CANCELED)
         ended(op, TR_ECANCELED);
     else
         note_accept(u, op);
+}
+
+/* The kernel has answered to a CONNECT, or it is over. */
+static void connected(struct uring *u, struct tri_op *op)
+{
+    int error = tri_socket_connected(op->endpoint->fd);
+    if (error != TR_EAGAIN)
+        ended(op, error);
+    else if (op->flags & TRI_OP_CANCELED)
+        ended(op, TR_ECANCELED);
+    else
+        note_connecting(u, op);
 }
 
 static void operation_completed(struct uring *u, struct tri_op *op, const struct io_uring_cqe *entry)
@@ -324,8 +378,16 @@ static void operation_completed(struct uring *u, struct tri_op *op, const struct
     case TRI_OP_RECEIVE: received(u, op, entry->res, entry->flags); return;
     case TRI_OP_ACCEPT: accepted(u, op, entry->res, entry->flags); return;
     case TRI_OP_SEND:
+        if (entry->res < 0)
+            failed(u, op, entry->res);
+        else
+            ended(op, entry->res);
+        return;
     case TRI_OP_CONNECT:
-        ended(op, entry->res < 0 ? tri_error_from_errno(-entry->res) : entry->res);
+        if (entry->res < 0)
+            failed(u, op, entry->res);
+        else
+            connected(u, op);
         return;
     }
 }
@@ -337,7 +399,7 @@ static void completed(struct uring *u, const struct io_uring_cqe *entry)
     case TAG_OPERATION: operation_completed(u, op, entry); return;
     case TAG_CANCEL: cancel_answered(u, op, entry->res); return;
     case TAG_WAKE: u->wake_armed = entry->flags & IORING_CQE_F_MORE; return;
-    default: return;
+    case TAGS: return;
     }
 }
 
@@ -353,17 +415,21 @@ static void reap(struct uring *u)
     io_uring_cq_advance(&u->ring, count);
 }
 
-/* Receives that found no buffer are tried again when there are some. */
-static void feed_starved(struct uring *u)
+static void note_again(struct uring *u, struct tri_op *op)
 {
-    if (!u->starved || u->missing == BUFFERS)
-        return;
-    struct tri_endpoint *endpoint = u->starved, *next;
-    u->starved = NULL;
-    for (; endpoint; endpoint = next) {
-        next = endpoint->next;
-        endpoint->read.flags &= (uint8_t)~TRI_OP_STARVED;
-        note_receive(u, &endpoint->read);
+    if (op && op->flags & TRI_OP_HELD) {
+        op->flags &= (uint8_t)~TRI_OP_HELD;
+        note(u, op);
+    }
+}
+
+/* An operation that was cancelled or has ended meanwhile is not held any more. */
+static void try_again(struct uring *u)
+{
+    tri_again_begin(&u->again, now(u));
+    for (struct tri_endpoint *endpoint; (endpoint = tri_again_next(&u->again));) {
+        note_again(u, &endpoint->read);
+        note_again(u, endpoint->write);
     }
 }
 
@@ -372,7 +438,7 @@ static void feed_starved(struct uring *u)
 static bool has_work(struct tri_port *port)
 {
     const struct uring *u = (const struct uring *)port;
-    return u->starved || io_uring_sq_ready(&u->ring) || io_uring_cq_ready(&u->ring) ||
+    return tri_again_any(&u->again) || io_uring_sq_ready(&u->ring) || io_uring_cq_ready(&u->ring) ||
         IO_URING_READ_ONCE(*u->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
@@ -381,20 +447,26 @@ static void enter(struct uring *u, int64_t deadline)
     struct io_uring_cqe *entry;
     if (deadline == TRI_NO_WAIT || io_uring_cq_ready(&u->ring)) {
         if (has_work(&u->io.port))
-            io_uring_submit_and_get_events(&u->ring);
+            entered(u, io_uring_submit_and_get_events(&u->ring));
         return;
-    }
-    if (u->missing) { /* there may be memory again */
-        int64_t soon = tri_clock_now(u->io.worker->sched->config.clock) + STARVED_NS;
-        deadline = deadline < soon ? deadline : soon;
     }
     if (deadline == INT64_MAX) {
-        io_uring_submit_and_wait(&u->ring, 1);
+        entered(u, io_uring_submit_and_wait(&u->ring, 1));
         return;
     }
-    int64_t left = deadline - tri_clock_now(u->io.worker->sched->config.clock);
+    int64_t left = deadline - now(u);
     struct __kernel_timespec limit = { left > 0 ? left / 1000000000 : 0, left > 0 ? left % 1000000000 : 0 };
-    io_uring_submit_and_wait_timeout(&u->ring, &entry, 1, &limit, NULL);
+    entered(u, io_uring_submit_and_wait_timeout(&u->ring, &entry, 1, &limit, NULL));
+}
+
+/* Until when to wait, with what else there is to come back to; memory for buffers that are missing, for instance. */
+static int64_t limit_of(struct uring *u, int64_t deadline)
+{
+    deadline = tri_again_limit(&u->again, tri_port_limit(&u->io, deadline));
+    if (!u->missing || deadline == TRI_NO_WAIT)
+        return deadline;
+    int64_t soon = now(u) + TRI_PAUSE_NS;
+    return deadline < soon ? deadline : soon;
 }
 
 static void poll_ring(struct tri_port *port, int64_t deadline)
@@ -403,10 +475,10 @@ static void poll_ring(struct tri_port *port, int64_t deadline)
     if (u->missing)
         make_missing(u);
     show_buffers(u);
-    feed_starved(u);
+    try_again(u);
     if (!u->wake_armed)
         arm_wake(u);
-    enter(u, tri_port_limit(&u->io, deadline));
+    enter(u, limit_of(u, deadline));
     reap(u);
     show_buffers(u);
     tri_port_feed(&u->io);
@@ -430,9 +502,9 @@ static void close_port(struct tri_port *port)
 {
     struct uring *u = (struct uring *)port;
     tri_assert(u->io.in_flight == 0 && u->io.attached == 0);
-    io_uring_submit(&u->ring); /* closes that are only noted */
     io_uring_queue_exit(&u->ring);
     free_buffers(u);
+    tri_again_close(&u->again);
     close(u->wake_fd);
     tri_memory_put(u);
 }
@@ -499,6 +571,10 @@ int tri_uring_open(struct tri_worker *worker, void *arg, struct tri_port **port)
         return TR_ENOMEM;
     u->io.port.class = &uring_class.base;
     u->io.worker = worker;
+    if (tri_again_open(&u->again)) {
+        tri_memory_put(u);
+        return TR_ENOMEM;
+    }
     u->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     error = u->wake_fd < 0 ? -errno : open_ring(&u->ring, ENTRIES, COMPLETIONS);
     if (!error) {
@@ -510,6 +586,7 @@ int tri_uring_open(struct tri_worker *worker, void *arg, struct tri_port **port)
         tri_log(TR_LOG_ERROR, "port uring of worker %u: %s", worker->index, strerror(-error));
         if (u->wake_fd >= 0)
             close(u->wake_fd);
+        tri_again_close(&u->again);
         tri_memory_put(u);
         return tri_error_from_errno(-error);
     }

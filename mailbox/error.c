@@ -44,6 +44,7 @@ static const struct {
     { EHOSTDOWN, TR_EHOSTDOWN },
 #endif
     { EHOSTUNREACH, TR_EHOSTUNREACH },
+    { EINPROGRESS, TR_EALREADY },
     { EINTR, TR_EINTR },
     { EINVAL, TR_EINVAL },
     { EIO, TR_EIO },

@@ -96,6 +96,41 @@ Test(run_linux, without_the_option_signals_do_what_they_do)
     cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM, "%x", (unsigned)status);
 }
 
+/* ---- sockets that are not TCP ------------------------------------------------------------------------------------ */
+
+static void send_with_descriptor(int to, const char *text)
+{
+    char space[CMSG_SPACE(sizeof to)] = { 0 };
+    struct iovec piece = { (char *)(uintptr_t)text, strlen(text) };
+    struct msghdr header = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };
+    struct cmsghdr *with = CMSG_FIRSTHDR(&header);
+    with->cmsg_level = SOL_SOCKET;
+    with->cmsg_type = SCM_RIGHTS;
+    with->cmsg_len = CMSG_LEN(sizeof to);
+    memcpy(CMSG_DATA(with), &to, sizeof to);
+    cr_assert_eq(sendmsg(to, &header, 0), (ssize_t)piece.iov_len);
+}
+
+/* A receive on a Unix socket ends behind a descriptor that is passed, though there is more. */
+Test(run_linux, what_comes_behind_a_passed_descriptor_does_not_wait_for_more)
+{
+    int pair[2];
+    open_system(2);
+    for (int round = 0; round < 10; round++) {
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        send_with_descriptor(pair[1], "abc");
+        peer_send(pair[1], "def", 3);
+        struct doing d = { .act = ADOPT, .a = (uint32_t)pair[0], .tcp = &(tr_tcp_options){ .address = NULL } };
+        cr_assert_eq(tr_probe_do(probe, do_act, &d), 0);
+        expect(tr_tcp_connected);
+        expect_data(d.who, "abcdef");
+        act(ABORT, d.who);
+        expect_closed(d.who, 0);
+        close(pair[1]);
+    }
+    close_system();
+}
+
 /* ---- ports ------------------------------------------------------------------------------------------------------- */
 
 /* From now on io_uring_setup fails with this error in this process. */

@@ -329,6 +329,25 @@ Test(tcp_flow, the_end_is_told_after_the_data_before_it)
     close_system();
 }
 
+/* A receive ends in front of an urgent byte, though there is more behind it. */
+Test(tcp_flow, what_comes_behind_an_urgent_byte_does_not_wait_for_more)
+{
+    int peer;
+    open_system(2);
+    tr_ref c = connected_pair(&peer, NULL);
+    for (int round = 0; round < 10; round++) {
+        act(WINDOW, c, .a = 0);
+        info_of(c); /* so that all is there before the first receive */
+        peer_send(peer, "abc", 3);
+        cr_assert_eq(send(peer, "!", 1, MSG_OOB), 1);
+        peer_send(peer, "def", 3);
+        act(WINDOW, c, .a = 65536);
+        expect_data(c, "abcdef");
+    }
+    end_of(c, peer);
+    close_system();
+}
+
 /* The window counts buffers until they are freed, wherever they are. */
 Test(tcp_flow, held_buffers_close_the_window_and_freed_ones_open_it)
 {

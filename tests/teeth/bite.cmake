@@ -59,7 +59,9 @@ function(build files test)
   separate_arguments(flags UNIX_COMMAND "${CFLAGS}")
   separate_arguments(libs UNIX_COMMAND "${LIBS}")
   list(TRANSFORM FLOORS REPLACE "(.+)" "-I\\1/include" OUTPUT_VARIABLE includes)
-  run("building" ${CC} ${flags} -w -std=c11 -D_GNU_SOURCE -I. ${includes} ${sources} tests/${test}.c -o bite ${LIBRARY}
+  include(${SOURCE}/tests/wrap.cmake)
+  wraps_of(${tree}/tests/${test}.c wraps)
+  run("building" ${CC} ${flags} ${wraps} -w -std=c11 -D_GNU_SOURCE -I. ${includes} ${sources} tests/${test}.c -o bite ${LIBRARY}
     ${libs} WORKING_DIRECTORY ${tree})
 endfunction()
 

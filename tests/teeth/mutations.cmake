@@ -904,17 +904,18 @@ mutation(the_answer_to_a_cancel_is_not_awaited
   NEW [[    if (false) {]]
   TEST io/tcp_stress FILTER tcp_stress/* PORT uring TRIES 3)
 
-mutation(a_starved_receive_is_cancelled_in_the_kernel
+mutation(a_held_operation_that_is_cancelled_is_submitted
   FILE io/uring.c
-  OLD [[    if (op->flags & TRI_OP_STARVED) { /* the kernel does not have it */]]
-  NEW [[    if (false) {]]
-  TEST io/tcp_faults FILTER tcp_faults/a_stream_waits* PORT uring)
+  OLD [[        op->flags &= (uint8_t)~TRI_OP_HELD;
+        tri_op_complete(op, TR_ECANCELED);]]
+  NEW [[        tri_op_complete(op, TR_ECANCELED);]]
+  TEST io/uring FILTER uring/what_the_system* PORT uring)
 
 mutation(starved_receives_are_not_fed
   FILE io/uring.c
-  OLD [[    if (!u->starved || u->missing == BUFFERS)
-        return;]]
-  NEW [[    return;]]
+  OLD [[        note_again(u, &endpoint->read);
+]]
+  NEW [[]]
   TEST io/tcp_faults FILTER tcp_faults/a_stream_waits* PORT uring)
 
 mutation(a_buffer_is_not_given_back
@@ -950,16 +951,54 @@ mutation(a_wake_is_armed_once
   NEW [[    enter]]
   TEST io/run FILTER run/a_post_wakes* PORT uring)
 
+mutation(epoll_pwait2_is_there_or_is_not
+  FILE io/epoll.c
+  OLD [[        if (count >= 0 || errno == EINTR)]]
+  NEW [[        if (count >= 0 || errno != ENOSYS)]]
+  TEST io/epoll FILTER epoll/where_epoll_pwait2* PORT epoll)
+
+mutation(a_short_receive_has_emptied_the_socket
+  FILE io/epoll.c
+  OLD [[(HUNG_UP | URGENT));]]
+  NEW [[HUNG_UP);]]
+  TEST io/tcp_flow FILTER tcp_flow/what_comes_behind* PORT epoll)
+
+mutation(every_socket_is_of_tcp
+  FILE io/epoll.c
+  OLD [[    return !endpoint->foreign &&]]
+  NEW [[    return]]
+  TEST io/run_linux FILTER run_linux/what_comes_behind* PORT epoll)
+
+mutation(a_refusal_of_the_kernels_threads_is_an_error
+  FILE io/meaning.c
+  OLD [[    ROW(TR_EAGAIN,      AGAIN,      AGAIN,      AGAIN,      CONNECTION, PAUSE),]]
+  NEW [[    ROW(TR_EAGAIN,      AGAIN,      AGAIN,      CONNECTION, CONNECTION, PAUSE),]]
+  TEST io/uring FILTER uring/a_long_write* PORT uring)
+
+mutation(a_wait_that_fails_is_repeated
+  FILE io/op.c
+  OLD [[    if (meaning != TRI_PAUSE)
+        tri_panic]]
+  NEW [[    if (false)
+        tri_panic]]
+  TEST io/epoll FILTER epoll/a_wait_that_fails* PORT epoll)
+
+mutation(the_kernel_knows_who_is_connected
+  FILE io/uring.c
+  OLD [[    int error = tri_socket_connected(op->endpoint->fd);]]
+  NEW [[    int error = 0;]]
+  TEST io/uring FILTER uring/a_connection_without_a_peer* PORT uring)
+
 mutation(the_end_of_a_stream_is_an_edge
   FILE io/epoll.c
-  OLD [[        if (!filled && !(endpoint->ready & HUNG_UP))]]
-  NEW [[        if (!filled)]]
+  OLD [[    return !endpoint->foreign && !(endpoint->ready & (HUNG_UP | URGENT));]]
+  NEW [[    return !endpoint->foreign && !(endpoint->ready & URGENT);]]
   TEST io/tcp FILTER tcp/the_peers_end* PORT epoll TRIES 5)
 
 mutation(a_full_buffer_has_emptied_the_socket
   FILE io/epoll.c
-  OLD [[        if (!filled && !(endpoint->ready & HUNG_UP))]]
-  NEW [[        if (!(endpoint->ready & HUNG_UP))]]
+  OLD [[        if (!filled && short_is_all(endpoint))]]
+  NEW [[        if (short_is_all(endpoint))]]
   TEST io/tcp_flow FILTER tcp_flow/* PORT epoll)
 
 mutation(what_is_readable_already_is_not_read
@@ -978,15 +1017,15 @@ mutation(half_a_piece_is_sent_again
   TEST io/tcp FILTER tcp/shutdown_waits* PORT epoll)
 
 mutation(a_descriptor_that_is_gone_stays_listed
-  FILE io/epoll.c
-  OLD [[    unlist(epoll_of(port), endpoint);
-    /* Closing]]
-  NEW [[    /* Closing]]
+  FILE io/again.c
+  OLD [[    take_off(again, place);
+    again->places[place].next = again->unused;]]
+  NEW [[    again->places[place].next = again->unused;]]
   TEST io/tcp_stress FILTER tcp_stress/* PORT epoll TRIES 3)
 
 mutation(a_refused_connection_is_made
   FILE io/epoll.c
-  OLD [[        tri_op_complete(endpoint->write, tri_socket_error(endpoint->fd));]]
+  OLD [[        tri_op_complete(endpoint->write, error);]]
   NEW [[        tri_op_complete(endpoint->write, 0);]]
   TEST io/tcp FILTER tcp/a_refused* PORT epoll)
 
@@ -1209,13 +1248,6 @@ mutation(shutdown_does_not_wait
         return;
     if (me->flags]]
   TEST io/tcp FILTER tcp/shutdown_waits*)
-
-mutation(a_starved_receive_is_linked_by_its_message
-  FILE io/uring.c
-  OLD [[    endpoint_of(op)->next = u->starved;]]
-  NEW [[    endpoint_of(op)->next = u->starved;
-    op->msg.next_ = u->starved ? &u->starved->read.msg : NULL;]]
-  TEST io/tcp_faults FILTER tcp_faults/a_flood_that_uses_up* PORT uring)
 
 mutation(fork_is_not_noticed
   FILE mailbox/fork_posix.c
