@@ -1,5 +1,7 @@
 #include "actors/cold.h"
 
+#include "actors/self.h"
+
 struct tri_cold *tri_cold(struct tri_slot *slot)
 {
     tri_tag tag;
@@ -23,8 +25,8 @@ void tri_cold_free(struct tri_slot *slot)
     slot->cold = NULL;
     if (cold->taken)
         tri_block_put(cold->taken, cold->taken_tag);
-    if (cold->wards)
-        tri_block_put(cold->wards, cold->wards_tag);
+    tri_bag_empty(&cold->wards);
+    tri_links_free(cold);
     if (cold->duty.started)
         tri_msg_free(cold->duty.started);
     if (cold->duty.ended)

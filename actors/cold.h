@@ -2,9 +2,11 @@
 #ifndef TRI_COLD_H
 #define TRI_COLD_H
 
+#include "actors/bag.h"
 #include "actors/slot.h"
 
 struct tri_name;
+struct tri_links;
 
 /* What binds a child to its supervisor; see actors/duty.h. */
 struct tri_duty {
@@ -17,15 +19,14 @@ struct tri_duty {
 struct tri_cold {
     struct cork_dllist held;     /* promises made to this actor */
     struct cork_dllist monitors; /* promises made to others, of type MONITOR, about this actor */
+    struct tri_links *links;     /* see actors/link.c; NULL: there has been none */
     struct tri_name *name;
     tr_msg **taken; /* messages kept with tr_take; each knows its place (generation_) */
-    uint32_t *wards; /* slot numbers of wards but for the first */
+    struct tri_bag wards; /* slot numbers; see actors/ward.c */
     struct tri_duty duty;
     uint32_t taken_count, taken_max;
-    uint32_t ward_count, ward_max;
-    uint32_t restarts;
     uint32_t children; /* of a supervisor: those of all its incarnations that have not reported that they are gone */
-    tri_tag tag, taken_tag, wards_tag;
+    tri_tag tag, taken_tag;
 };
 
 /* The running actor's cold block; NULL when there is no memory for it. In a turn. */

@@ -92,7 +92,7 @@ struct tri_slot *tri_spawn_prepare(tr_self *self, const tr_actor *spec, const vo
         *error = TR_ENOMEM;
         return NULL;
     }
-    slot->run.home = home;
+    ck_pr_store_16(&slot->run.home, home);
     ck_pr_store_16(&slot->run.system, self->system->number);
     ck_pr_store_32(&slot->run.handled, 0);
     ck_pr_store_ptr(&slot->spec, spec);
@@ -215,7 +215,6 @@ void tri_start_again(tr_self *self)
 {
     struct tri_slot *slot = self->slot;
     slot->flags &= (uint8_t)~(TRI_SLOT_READY | TRI_SLOT_ORDERED);
-    slot->cold->restarts++;
     tri_count(&self->counters.restarted);
     if (slot->state)
         memset(slot->state, 0, state_room(slot->spec));

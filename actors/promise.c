@@ -51,20 +51,27 @@ struct tri_promise *tri_promise_new(tr_self *self, enum tri_promise_kind kind, c
     return promise;
 }
 
-/* Makes its id stale. */
-static void retire(struct tri_promise *promise)
+/* Generation 0 is that of an element whose ids are used up. It is not given out again: an id that somebody has kept since
+ * the first of them would name a stranger. */
+static bool used_up(const struct tri_promise *promise)
+{
+    return promise->msg.call >> 32 == 0;
+}
+
+void tri_promise_retire(struct tri_promise *promise)
 {
     uint64_t next = promise->msg.call + ((uint64_t)1 << 32);
-    if (next >> 32 == 0) /* a generation of 0 would make the id of element 0 look like none */
-        next += (uint64_t)1 << 32;
-    ck_pr_store_64(&promise->msg.call, next); /* read by tri_promise_find on any thread */
+    if (!used_up(promise))
+        ck_pr_store_64(&promise->msg.call, next); /* read by tri_promise_find on any thread */
 }
 
 void tri_promise_free(struct tri_promise *promise)
 {
     tr_self *self = tri_worker_here ? tri_worker_here->context : NULL;
-    retire(promise);
+    tri_promise_retire(promise);
     tri_poison(promise->body, sizeof promise->body);
+    if (used_up(promise))
+        return;
     if (self) {
         tri_cache_put(&tri_promises, &self->promises, promise);
     } else {
@@ -87,8 +94,7 @@ struct tri_promise *tri_promise_find(uint64_t id)
     uint32_t number = (uint32_t)id;
     if (number >> TRI_TABLE_CHUNK_BITS >= tri_table_chunks(&tri_promises))
         return NULL;
-    struct tri_promise *promise = promise_chunks[number >> TRI_TABLE_CHUNK_BITS];
-    promise += number & ((1u << TRI_TABLE_CHUNK_BITS) - 1);
+    struct tri_promise *promise = tri_promise_at(number);
     if (ck_pr_load_64(&promise->msg.call) != id)
         return NULL; /* stale; the element may be anybody's now */
     return promise->held.next ? promise : NULL;
@@ -105,8 +111,10 @@ static void tell_keeper(tr_self *self, struct tri_promise *promise, enum tri_pro
             tri_worker_errand(self->system->sched.workers[promise->worker], (struct ck_stack_entry *)&promise->msg.next_);
             return;
         }
+        tri_possession_enter(&self->worker->possession);
         if (!promise->expired)
             tri_wheel_cancel(&self->worker->wheel, &promise->timer);
+        tri_possession_leave(&self->worker->possession);
         tri_promise_free(promise);
         return;
     case TRI_PROMISE_MONITOR:
@@ -126,7 +134,7 @@ void tri_promise_drop(tr_self *self, struct tri_promise *promise)
     enum tri_promise_kind kind = (enum tri_promise_kind)promise->kind;
     uint32_t was = ck_pr_load_32(&promise->state);
     unhold(promise);
-    retire(promise); /* now: once its keeper can free it, it may be anybody's, and whoever looks for it must not look at it */
+    tri_promise_retire(promise); /* now: once its keeper can free it, it may be anybody's, and whoever looks for it must not look at it */
     ck_pr_fence_release(); /* out of the list and stale before DROPPED; pairs with those who then free it */
     do {
         if (was == TRI_KEPT) {
@@ -198,7 +206,7 @@ void tri_promise_arm(tr_self *self, struct tri_promise *promise, int64_t deadlin
     promise->expired = deadline == TR_FOREVER;
     promise->timer.deadline = deadline;
     if (!promise->expired)
-        tri_wheel_arm(&self->worker->wheel, &promise->timer);
+        tri_worker_arm(self->worker, &promise->timer);
 }
 
 void tri_promise_fire(struct tri_timer *timer, void *worker_)
@@ -209,6 +217,13 @@ void tri_promise_fire(struct tri_timer *timer, void *worker_)
     if (tri_promise_keep(promise))
         tri_promise_push(worker->context, promise);
     /* else the holder has dropped it, and its errand is on the way */
+}
+
+bool tri_promise_stays(struct tri_timer *timer, struct tri_worker *victim)
+{
+    const struct tri_promise *promise = tri_container_of(timer, struct tri_promise, timer);
+    struct tri_slot *slot = tri_slot_find(promise->msg.from);
+    return slot && ck_pr_load_16(&slot->run.home) == victim->index;
 }
 
 void tri_promise_errand(struct tri_worker *worker, struct ck_stack_entry *errand)

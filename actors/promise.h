@@ -10,7 +10,7 @@
  * Whoever is handed a message with an id looks it up at dispatch, so what was cancelled is never seen.
  *
  * Two threads may meet here: the holder, and the keeper who pushes the message (the worker whose wheel holds the timer,
- * the monitored actor, a thread of the blocking pool). They decide by one word:
+ * or another while that one is held, the monitored actor, a thread of the blocking pool). They decide by one word:
  *
  *   ASKED → ARMED      a monitor's keeper, by CAS: the request to monitor has arrived (other promises begin as ARMED)
  *   ARMED → KEPT       the keeper, by CAS; then it pushes the message
@@ -63,7 +63,10 @@ struct tri_promise {
     union {
         struct tri_timer timer;            /* TIMER, CALL: in the wheel of `worker` */
         struct cork_dllist_item at_target; /* MONITOR: in the target's list */
-        tr_ref other;                      /* LINK: who is told when the holder ends */
+        struct {
+            tr_ref other;                  /* LINK: who is told when the holder ends, */
+            uint64_t peer;                 /* and the id of his element; of a message: of the receiver's */
+        };
         struct {
             struct tri_job job;
             int (*function)(void *arg);
@@ -78,7 +81,10 @@ struct tri_promise {
     uint32_t state; /* enum tri_promise_state */
     uint16_t worker; /* TIMER, CALL: whose wheel has it */
     uint8_t kind;
-    bool expired; /* TIMER, CALL: not in the wheel any more; written by that worker */
+    union {
+        bool expired; /* TIMER, CALL: not in the wheel any more; in that worker's possession */
+        bool made;    /* LINK: by the holder */
+    };
 };
 
 _Static_assert(sizeof(struct tri_promise) == 128, "a promise is two cache lines");
@@ -91,8 +97,18 @@ struct tri_promise *tri_promise_new(tr_self *self, enum tri_promise_kind kind, c
 /* The same, in nobody's list. */
 struct tri_promise *tri_promise_alloc(tr_self *self, enum tri_promise_kind kind, const tr_type *type, tr_ref from);
 
+/* The element of this number, which there is. */
+static inline struct tri_promise *tri_promise_at(uint32_t number)
+{
+    return (struct tri_promise *)tri_promises.chunks[number >> TRI_TABLE_CHUNK_BITS] +
+        (number & ((1u << TRI_TABLE_CHUNK_BITS) - 1));
+}
+
 /* The live promise with this id that the running actor holds and that has not been handled; NULL when there is none. */
 struct tri_promise *tri_promise_find(uint64_t id);
+
+/* Makes its id stale, before it can be another's. */
+void tri_promise_retire(struct tri_promise *promise);
 
 /* Frees an element that is in no list; its id is stale from now on. Any thread. */
 void tri_promise_free(struct tri_promise *promise);
@@ -132,6 +148,9 @@ void tri_promise_init(void);
 /* For the scheduler: a timer is due, and an errand arrived. */
 void tri_promise_fire(struct tri_timer *timer, void *worker);
 void tri_promise_errand(struct tri_worker *worker, struct ck_stack_entry *errand);
+
+/* Whether the timer is one of an actor that is pinned to this worker. In the worker's possession. */
+bool tri_promise_stays(struct tri_timer *timer, struct tri_worker *victim);
 
 /* monitor.c: the monitored actor shall let go of a dropped promise. */
 void tri_monitor_recall(tr_self *self, struct tri_promise *promise);

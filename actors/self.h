@@ -20,6 +20,8 @@ struct tri_fatal {
     tr_ref from;
 };
 
+enum { TRI_HISTORY = 8 };
+
 struct tr_self {
     struct tri_worker *worker;
     struct tri_pool *pool;   /* the worker's; tri_pool_none if that has no thread of its own; NULL where there is no worker */
@@ -48,6 +50,7 @@ struct tr_self {
     struct tri_outbox outbox;
     struct tri_cache slots, promises;
     struct tri_counters counters;
+    const tr_type *history[TRI_HISTORY]; /* of what was handled last, each at its number: for a crash's report */
 };
 
 /* Aborts unless self is in a turn, on the thread whose turn it is. */
@@ -118,6 +121,9 @@ struct tri_runtime_type {
 };
 
 #define TRI_RUNTIME_TYPE(name_, ...) { .type = { .name = name_ }, __VA_ARGS__ }
+
+/* What the calling thread was at, for the report of a crash; in crash.c. */
+void tri_crash_say(void);
 
 /* ---- a turn, in turn.c ------------------------------------------------------------------------------------------- */
 
@@ -192,6 +198,7 @@ static inline int tri_reason_of(const tr_self *self, tr_ref who)
 }
 
 bool tri_link_any(const struct tri_cold *cold);                         /* whether somebody is linked */
+void tri_links_free(struct tri_cold *cold);
 void tri_ward_end(tr_self *self, struct tri_slot *slot);                /* ward.c: tells the wards */
 void tri_duty_ended(tr_self *self, int reason, bool gone);              /* duty.c: tells the supervisor */
 void tri_duty_started(tr_self *self);
@@ -207,6 +214,9 @@ void tri_untake(tr_self *self, tr_msg *m);
 int tri_link_attach(tr_self *self, struct tri_slot *slot);
 int tri_monitor_attach(tr_self *self, struct tri_slot *slot);
 void tri_monitor_detach(struct tri_cold *cold);
+
+/* Where no message is on its way: an actor that holds a link whose other side does not, or another one; TR_NOBODY. */
+tr_ref tri_link_check(void);
 
 /* Makes `ward` (a slot of a transport) end when the running actor does; `guardian`'s slot when it is not running yet. */
 bool tri_ward_add(struct tri_slot *guardian, tr_ref ward);

@@ -230,7 +230,7 @@ TRI_INLINE int push(tr_self *self, struct tri_slot *slot, tr_ref to, tr_msg *m)
 /* One more message in a row for an actor, which cannot be added to what is held. */
 static TRI_NOINLINE int deliver_again(tr_self *self, tr_ref to, tr_msg *m)
 {
-    bool waits = self->holds && self->outbox.room; /* for what is held, and for this one */
+    bool waits = self->holds && tri_outbox_has_room(&self->outbox); /* for what is held, and for this one */
     tri_outbox_flush(self);
     struct tri_slot *slot = tri_slot_find(to);
     m->generation_ = tri_ref_generation(to);

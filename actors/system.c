@@ -9,6 +9,7 @@
  */
 #include "actors/promise.h"
 #include "actors/self.h"
+#include "sched/crash.h"
 #include "sched/log.h"
 #include "sched/sim.h"
 
@@ -229,6 +230,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void init_once(void)
 {
     tri_who = who;
+    tri_crash_what = tri_crash_say;
     tri_at_fork(at_fork);
     tri_at_fork(slots_at_fork);
     tri_at_fork(promises_at_fork);
@@ -251,6 +253,8 @@ static void give_back(struct tri_system *system)
 
 static void destroy(struct tri_system *system)
 {
+    if (system->config.crash_report)
+        tri_crash_unwatch();
     give_back(system);
     for (unsigned i = 0; system->selves && i < system->config.sched.workers; i++)
         tri_memory_put(system->selves[i]);
@@ -267,6 +271,10 @@ static struct tri_system *make(const struct tri_system_config *config)
     if (!system)
         return NULL;
     system->config = *config;
+    if (config->crash_report)
+        tri_crash_watch();
+    if (config->sched.sim)
+        tri_crash_thread_begin(); /* for as long as it lives: others of its systems may come and go */
     system->state = TRI_SYSTEM_OPEN;
     system->number = TRI_NO_SYSTEM; /* yet */
     tri_names_init(&system->names);
@@ -297,6 +305,9 @@ int tri_system_open(const struct tri_system_config *config, struct tri_system **
     sched->worker_start = worker_start;
     sched->worker_stop = worker_stop;
     sched->describe = describe;
+    sched->waits = tri_outbox_waits;
+    sched->rescue = tri_outbox_rescue;
+    sched->stays = tri_promise_stays;
     sched->arg = system;
     tri_blocking_open(&system->blocking, config->blocking_threads);
 

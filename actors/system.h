@@ -45,6 +45,7 @@ struct tri_system_config {
     struct tri_sched_config sched; /* but for what this floor fills in */
     unsigned blocking_threads;
     int64_t shutdown_ns; /* for everything to end; after that, what is left is named */
+    bool crash_report; /* see sched/crash.h */
     const struct tri_watcher *watcher; /* NULL: none */
     const tr_actor *root;
     const void *root_arg; /* root->arg_size bytes */

@@ -32,6 +32,7 @@ TRI_INLINE int call(tr_self *self, struct tri_slot *slot, const tr_msg *m, tr_ro
 {
     self->current = m;
     ck_pr_store_ptr(&self->type, m->type);
+    self->history[self->counters.delivered % TRI_HISTORY] = m->type;
     self->after = 0;
     int answer = router(self, slot->state, m);
     self->current = NULL;

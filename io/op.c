@@ -122,6 +122,8 @@ void tri_op_received(struct tri_op *op, tr_buf *buf)
     size_t block = tri_block_size(buf->tag);
     buf->account = tri_slot_ref(slot);
     buf->charge = block ? block : TRI_BUF_PREFIX + sizeof *buf + buf->length;
+    if (buf->length <= TRI_COPY_BYTES) /* what comes byte by byte is not charged for its headers */
+        buf->charge -= TRI_BUF_PREFIX + sizeof *buf;
     tri_window_add(slot, buf->charge);
     op->received = tr_buf_join(op->received, buf);
     queue(op);

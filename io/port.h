@@ -33,6 +33,7 @@ struct tri_io_port {
     struct tri_worker *worker;
     uint32_t in_flight; /* operations, and what else of a backend's has to come home */
     uint32_t attached;  /* descriptors */
+    int64_t late_logged, stall_logged; /* when a line was last logged that many transports may have a reason for */
     struct tri_op *hungry; /* of transports that could not say something for want of memory, linked by msg.next_ */
 };
 
@@ -49,6 +50,15 @@ int64_t tri_port_limit(const struct tri_io_port *port, int64_t deadline);
 /* A wait has failed: that ends the process, unless it may be tried again; and if the system is short of something, a little
  * later, which is when this returns. */
 void tri_port_wait_failed(const struct tri_io_port *port, const char *call, int error);
+
+/* Whether a line of a kind that many transports may have a reason for can be logged: one a second. */
+static inline bool tri_port_may_log(int64_t *last, int64_t now)
+{
+    if (*last && now - *last < TR_SECONDS(1))
+        return false;
+    *last = now;
+    return true;
+}
 
 static inline struct tri_io_port *tri_io_port(const struct tri_worker *worker)
 {

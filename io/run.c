@@ -149,6 +149,7 @@ static int open_system(const tr_options *options, struct tri_system **system)
         },
         .blocking_threads = options->blocking_threads ? options->blocking_threads : blocking,
         .shutdown_ns = options->shutdown_ns ? options->shutdown_ns : TR_SECONDS(SHUTDOWN_SECONDS),
+        .crash_report = !options->no_crash_report,
         .root = options->actor ? options->actor : &tri_supervisor_actor.actor,
         .root_arg = options->actor ? options->arg : &options->supervisor,
     };

@@ -59,8 +59,10 @@ struct tri_tcp_settings {
 
     /* of one connection, if `own` */
     tr_address remote; /* which it is to connect to */
-    int64_t last_activity, last_progress, logged;
-    tr_timer timer; /* of idle and write time; or of the attempt to connect */
+    int64_t last_activity, last_progress;
+    int64_t stalled; /* since when its window has been used up; 0: that was said, or it is not */
+    tr_timer timer; /* of all that can take too long; or of the attempt to connect */
+    int64_t timer_due;
     tr_msg *writable; /* the tr_tcp_writable(true) to come, set aside when false was said */
     tr_msg *detach;   /* the request */
     uint32_t dropped;

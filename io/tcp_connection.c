@@ -28,12 +28,31 @@ static bool may_read(const struct tri_tcp *me)
     return me->flags & TRI_TCP_TOLD && !(me->flags & (TRI_TCP_CLOSING | TRI_TCP_ENDING | TRI_TCP_DETACHING));
 }
 
-/* Whether the window is used up. Then nothing is read until it opens. */
+static void unstall(tr_self *self, struct tri_tcp *me)
+{
+    if (me->flags & TRI_TCP_STALLED)
+        tri_window_unstall(self->slot, me->settings->window);
+    me->flags &= ~(uint32_t)TRI_TCP_STALLED;
+}
+
+uint32_t tri_tcp_held(const struct tri_slot *slot, const struct tri_tcp *me)
+{
+    return tri_window_held(slot, me->flags & TRI_TCP_STALLED ? tri_window_mark(me->settings->window) : 0);
+}
+
+/* Whether the window is used up, or is to be 0. Then nothing is read until it opens. */
 static bool stalls(tr_self *self, struct tri_tcp *me)
 {
     uint32_t window = me->settings->window;
-    if (window > 0 && !tri_window_stall(self->slot, window))
-        return false;
+    if (me->flags & TRI_TCP_STALLED && tri_window_is_stalled(self->slot))
+        return true;
+    unstall(self, me);
+    if (window > 0) {
+        if (!tri_window_stall(self->slot, window))
+            return false;
+        me->flags |= TRI_TCP_STALLED;
+        tri_tcp_note_stall(self, me);
+    }
     me->flags |= TRI_TCP_IN_STEPS; /* by the time it reads again much may be waiting */
     tri_op_cancel(self, &me->end, &me->end.read);
     return true;
@@ -55,7 +74,7 @@ static void read_more(tr_self *self, struct tri_tcp *me)
     me->flags &= ~(uint32_t)TRI_TCP_READS;
     if (!may_read(me) || me->flags & (TRI_TCP_EOF | TRI_TCP_LOST) || me->end.read.state != TRI_OP_IDLE || stalls(self, me))
         return;
-    uint32_t window = me->settings->window, held = (uint32_t)tri_window_held(ck_pr_load_64(&self->slot->window));
+    uint32_t window = me->settings->window, held = tri_tcp_held(self->slot, me);
     bool steps = me->flags & TRI_TCP_IN_STEPS;
     if (steps && held > window / 2) {
         if (me->end.write && me->end.write->state == TRI_OP_DONE) { /* its completion is in the mailbox */
@@ -209,6 +228,7 @@ static void on_connect(tr_self *self, struct tri_tcp *me)
     me->end.write = NULL;
     tri_block_put(op, op->tag);
     tr_cancel(self, me->settings->timer);
+    me->settings->timer = (tr_timer){ 0 };
     if (done.result < 0)
         tri_tcp_end(self, me, done.result);
     if (me->flags & TRI_TCP_ENDING)
@@ -324,8 +344,8 @@ static void on_window(tr_self *self, struct tri_tcp *me, uint32_t window)
         tri_tcp_fail(self, me, TR_ENOMEM);
         return;
     }
+    unstall(self, me);
     own->window = window < TRI_WINDOW_MAX ? window : TRI_WINDOW_MAX;
-    tri_window_resize(self->slot, own->window);
     go_on(self, me);
 }
 
@@ -365,7 +385,7 @@ static void on_info(tr_self *self, struct tri_tcp *me)
     bool open = me->end.fd != TRI_NO_FD;
     (void)tr_reply(self, tr_tcp_info, .local = open ? tri_socket_local(me->end.fd) : (tr_address){ 0 },
         .remote = open ? tri_socket_remote(me->end.fd) : (tr_address){ 0 }, .queued = me->queued,
-        .held = tri_window_held(ck_pr_load_64(&self->slot->window)), .window = me->settings->window,
+        .held = tri_tcp_held(self->slot, me), .window = me->settings->window,
         .high = me->settings->high, .low = me->settings->low, .dropped = me->settings->dropped);
 }
 
@@ -465,6 +485,6 @@ struct tri_slot *tri_tcp_prepare(tr_self *self, tri_fd fd, struct tri_tcp_settin
     me->end.fd = fd;
     me->settings = settings;
     me->flags = TRI_TCP_IN_STEPS;
-    tri_window_open(slot, settings->window);
+    tri_window_open(slot);
     return slot;
 }

@@ -29,12 +29,14 @@ enum {
     TRI_TCP_ORPHANED = 1 << 20,  /* the owner seems to be gone */
     TRI_TCP_READS = 1 << 21,     /* is to read more when the mailbox has run empty */
     TRI_TCP_FLUSHING = 1 << 22,  /* flush requests are in the queue */
+    TRI_TCP_STALLED = 1 << 23,   /* the window is used up: the connection is woken when there is room again */
 
     TRI_TCP_STEPS = TRI_TCP_SHUT | TRI_TCP_CLOSING | TRI_TCP_ENDING | TRI_TCP_DETACHING | TRI_TCP_FULL | TRI_TCP_FLUSHING |
         TRI_TCP_EOF_HANDLED, /* without any of these there is no next step */
 };
 
 #define TRI_TCP_CLOSE_NS TR_SECONDS(30)
+#define TRI_TCP_STALL_NS TR_SECONDS(10) /* after so long it is said that a connection does not read */
 
 #ifdef NDEBUG
 enum { TRI_TCP_CHECKED = false };
@@ -57,6 +59,9 @@ _Static_assert(sizeof(struct tri_tcp) == 128, "a connection's state is two cache
 
 /* Settings of the connection's own: those it has, or a copy; NULL when there is no memory. */
 struct tri_tcp_settings *tri_tcp_own_settings(struct tri_tcp *me);
+
+/* Bytes of its window that are held. */
+uint32_t tri_tcp_held(const struct tri_slot *slot, const struct tri_tcp *me);
 
 /* ---- tcp_end.c: shutting, closing, detaching, ending --------------------------------------------------------------- */
 
@@ -101,6 +106,7 @@ bool tri_tcp_released(struct tri_slot *slot, void *state);
 
 void tri_tcp_note_activity(tr_self *self, struct tri_tcp *me); /* something was received, */
 void tri_tcp_note_progress(tr_self *self, struct tri_tcp *me); /* or sent */
+void tri_tcp_note_stall(tr_self *self, struct tri_tcp *me);    /* the window is used up; logged if that lasts */
 
 void tri_tcp_set_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, int64_t write_ns);
 void tri_tcp_on_timeout(tr_self *self, struct tri_tcp *me);
@@ -154,7 +160,7 @@ uint32_t tri_tcp_writes_left(const struct tri_tcp *me);
 /* Frees what is queued; flush requests are answered TR_ECLOSED. */
 void tri_tcp_writes_drop(tr_self *self, struct tri_tcp *me);
 
-/* Counts a write that came too late; a warning from the fifth on, at most once a second. */
+/* Counts a write that came too late; a warning from the fifth on, at most one a second from all connections of the worker. */
 void tri_tcp_writes_refuse(tr_self *self, struct tri_tcp *me, const char *when);
 
 #endif

@@ -227,6 +227,17 @@ int tri_tcp_next_step(tr_self *self, struct tri_tcp *me)
     return answer;
 }
 
+/* What has come is told, and more is waited for, unless something holds it back that will be over. */
+static void check_reading(const struct tri_tcp *me)
+{
+    enum { NOT_NOW = TRI_TCP_CLOSING | TRI_TCP_DETACHING | TRI_TCP_UNHANDLED };
+    if (!(me->flags & TRI_TCP_TOLD) || me->flags & NOT_NOW || me->settings->window == 0)
+        return;
+    tri_assert(!me->end.read.received || me->end.read.flags & TRI_OP_QUEUED);
+    if (!(me->flags & (TRI_TCP_EOF | TRI_TCP_LOST)))
+        tri_assert(me->end.read.state != TRI_OP_IDLE || me->flags & (TRI_TCP_READS | TRI_TCP_STALLED));
+}
+
 void tri_tcp_check(tr_self *self, const struct tri_tcp *me)
 {
     bool reads = me->end.read.state != TRI_OP_IDLE, writes = me->end.write, settles = self->slot->flags & TRI_SLOT_SETTLE;
@@ -244,6 +255,7 @@ void tri_tcp_check(tr_self *self, const struct tri_tcp *me)
         tri_assert(writes && !reads);
         return;
     }
+    check_reading(me);
     tri_assert(!me->writes == !(me->queued || flags & TRI_TCP_FLUSHING));
     if (me->writes) { /* it is being sent, or will be when the mailbox is empty */
         tri_assert(writes || settles);

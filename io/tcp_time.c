@@ -1,4 +1,5 @@
 #include "io/tcp_connection.h"
+#include "sched/log.h"
 
 static bool has_timeouts(const struct tri_tcp *me)
 {
@@ -17,20 +18,37 @@ void tri_tcp_note_progress(tr_self *self, struct tri_tcp *me)
         me->settings->last_activity = me->settings->last_progress = tr_now(self);
 }
 
+/* ---- the timer --------------------------------------------------------------------------------------------------- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When there is something to look at; TR_FOREVER: never. */
+static int64_t next_due(tr_self *self, const struct tri_tcp *me)
+{
+    const struct tri_tcp_settings *s = me->settings;
+    int64_t due = TR_FOREVER;
+    if (s->idle_ns)
+        due = earlier(due, tri_time_add(s->last_activity, s->idle_ns));
+    if (s->write_ns)
+        due = earlier(due, tri_time_add(me->queued ? s->last_progress : tr_now(self), s->write_ns));
+    if (s->stalled)
+        due = earlier(due, tri_time_add(s->stalled, TRI_TCP_STALL_NS));
+    return due;
+}
+
 /* The timer is not set anew for each byte: when it is due it looks how long it is since the last one. */
 static void set_timer(tr_self *self, struct tri_tcp *me)
 {
     struct tri_tcp_settings *s = me->settings;
-    int64_t due = TR_FOREVER;
-    if (s->idle_ns)
-        due = tri_time_add(s->last_activity, s->idle_ns);
-    if (s->write_ns) {
-        int64_t since = me->queued ? s->last_progress : tr_now(self);
-        int64_t write_due = tri_time_add(since, s->write_ns);
-        due = write_due < due ? write_due : due;
-    }
+    int64_t due = next_due(self, me);
+    if (s->timer.bits && s->timer_due <= due)
+        return;
     tr_cancel(self, s->timer);
     s->timer = due == TR_FOREVER ? (tr_timer){ 0 } : tr_at(self, due, 0);
+    s->timer_due = due;
     if (due != TR_FOREVER && s->timer.bits == 0)
         tri_tcp_fail(self, me, TR_ENOMEM);
 }
@@ -50,6 +68,31 @@ void tri_tcp_set_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, in
     set_timer(self, me);
 }
 
+void tri_tcp_note_stall(tr_self *self, struct tri_tcp *me)
+{
+    struct tri_tcp_settings *own = tri_tcp_own_settings(me);
+    if (!own)
+        return; /* without memory it is not said */
+    own->stalled = tr_now(self);
+    set_timer(self, me);
+}
+
+/* Whether it has not been read for so long; that is said once. */
+static void look_at_stall(tr_self *self, struct tri_tcp *me, int64_t now)
+{
+    struct tri_tcp_settings *s = me->settings;
+    char text[TR_ADDRESS_TEXT];
+    if (!(me->flags & TRI_TCP_STALLED)) {
+        s->stalled = 0;
+    } else if (s->stalled && now - s->stalled >= TRI_TCP_STALL_NS) {
+        tr_address remote = tri_socket_remote(me->end.fd);
+        s->stalled = 0;
+        if (tri_port_may_log(&tri_io_port(self->worker)->stall_logged, now))
+            tri_log(TR_LOG_WARNING, "nothing has been read from %s for 10 s: what it sent before is still held, all of its "
+                "window of %u bytes", tr_address_text(&remote, text), s->window);
+    }
+}
+
 void tri_tcp_on_timeout(tr_self *self, struct tri_tcp *me)
 {
     struct tri_tcp_settings *s = me->settings;
@@ -57,11 +100,14 @@ void tri_tcp_on_timeout(tr_self *self, struct tri_tcp *me)
     s->timer = (tr_timer){ 0 };
     if (me->flags & TRI_TCP_ENDING)
         return;
-    if (me->flags & TRI_TCP_CONNECTING)
+    if (me->flags & TRI_TCP_CONNECTING) {
         tri_tcp_end(self, me, TR_ETIMEDOUT);
-    else if (s->idle_ns && now - s->last_activity >= s->idle_ns)
-        tri_tcp_fail(self, me, TR_ETIMEDOUT);
-    else if (s->write_ns && me->queued && now - s->last_progress >= s->write_ns)
+        return;
+    }
+    bool idle = s->idle_ns && now - s->last_activity >= s->idle_ns;
+    bool stuck = s->write_ns && me->queued && now - s->last_progress >= s->write_ns;
+    look_at_stall(self, me, now);
+    if (idle || stuck)
         tri_tcp_fail(self, me, TR_ETIMEDOUT);
     else
         set_timer(self, me);

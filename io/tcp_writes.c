@@ -51,11 +51,8 @@ void tri_tcp_writes_refuse(tr_self *self, struct tri_tcp *me, const char *when)
     if (!own)
         return;
     own->dropped++;
-    int64_t now = tr_now(self);
-    if (own->dropped < 5 || (own->logged && now - own->logged < TR_SECONDS(1)))
-        return;
-    own->logged = now;
-    tri_log(TR_LOG_WARNING, "a write %s is dropped; so far %u", when, own->dropped);
+    if (own->dropped >= 5 && tri_port_may_log(&tri_io_port(self->worker)->late_logged, tr_now(self)))
+        tri_log(TR_LOG_WARNING, "a write %s is dropped; so far %u of this connection", when, own->dropped);
 }
 
 /* How many pieces the next send has, `most` at the most, and with `send` what they are. Flush requests have none. */

@@ -25,14 +25,33 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 #define TRI_ASAN 1
+#elif defined(__SANITIZE_THREAD__)
+#define TRI_TSAN 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define TRI_ASAN 1
+#elif __has_feature(thread_sanitizer)
+#define TRI_TSAN 1
 #endif
 #endif
 #ifndef TRI_ASAN
 #define TRI_ASAN 0
 #endif
+#ifndef TRI_TSAN
+#define TRI_TSAN 0
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define TRI_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TRI_TSAN 1
+#endif
+#endif
+#ifndef TRI_TSAN
+#define TRI_TSAN 0
+#endif
+#define TRI_SANITIZED (TRI_ASAN || TRI_TSAN)
 
 /* Under AddressSanitizer: nobody may touch the bytes until they are unpoisoned. Elsewhere nothing. */
 #if TRI_ASAN

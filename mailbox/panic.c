@@ -6,6 +6,7 @@
 
 const char *(*tri_who)(char *actor, size_t size);
 char tri_panic_where[64];
+bool tri_panicked;
 
 void tri_panic(const char *format, ...)
 {
@@ -23,5 +24,6 @@ void tri_panic(const char *format, ...)
         snprintf(report, sizeof report, "troupe: %s%s%s\n", what, *tri_panic_where ? "; " : "", tri_panic_where);
     fputs(report, stderr); /* at once, so that it stays in one piece: standard error has no buffer */
     fflush(stderr);
+    tri_panicked = true;
     abort();
 }

@@ -4,9 +4,12 @@
 #include "mailbox/fork.h"
 #include "mailbox/panic.h"
 #include "sched/clock.h"
+#include "sched/crash.h"
 #include "sched/os.h"
 
 enum { IDLE_SECONDS = 10 };
+
+TRI_THREAD_LOCAL struct tri_job *tri_job_here;
 
 void tri_blocking_open(struct tri_blocking *pool, unsigned limit)
 {
@@ -42,11 +45,14 @@ static void *thread_main(void *arg)
     struct tri_job *job;
 
     tri_os_name_thread("troupe-blocking");
+    tri_crash_thread_begin();
     pthread_mutex_lock(&pool->lock);
     while ((job = wait_for_job(pool))) {
         pthread_mutex_unlock(&pool->lock);
         unsigned forks = tri_forks;
+        tri_job_here = job;
         job->run(job, false);
+        tri_job_here = NULL;
         if (tri_unlikely(tri_forks != forks))
             tri_panic("a job goes on in a child of fork(): it must end there, by exec or _exit");
         pthread_mutex_lock(&pool->lock);
@@ -54,6 +60,7 @@ static void *thread_main(void *arg)
     pool->threads--;
     tri_condition_signal(&pool->ended);
     pthread_mutex_unlock(&pool->lock);
+    tri_crash_thread_end();
     return NULL;
 }
 

@@ -7,6 +7,7 @@
 #ifndef TRI_BLOCKING_H
 #define TRI_BLOCKING_H
 
+#include "mailbox/compiler.h"
 #include "sched/os.h"
 
 struct tri_job {
@@ -27,6 +28,9 @@ struct tri_blocking {
     unsigned limit, threads, idle, queued;
     bool closed;
 };
+
+/* The job that the calling thread, one of a pool's, runs; NULL: none. */
+extern TRI_THREAD_LOCAL struct tri_job *tri_job_here;
 
 /* limit is at least 1. */
 void tri_blocking_open(struct tri_blocking *pool, unsigned limit);

@@ -1,10 +1,11 @@
 /*
  * The monitor: a thread that watches whether the workers move.
  *
- * A worker that is in one turn from one look to the next does not move. If others sleep meanwhile, it gives up all that
- * may run elsewhere (its ring and its `next`; a flag tells the thief) and one sleeper is woken; so it is when something
- * lies in the global list, for those who put it there may have left it to this worker. If the turn lasts longer than the
- * watchdog allows, the actor and the type of the message are named in the log, once a turn.
+ * A worker that is in one turn from one look to the next does not move. Then it gives up all that may run elsewhere (its
+ * ring and its `next`; a flag tells the thief), and one sleeper is woken; so it is when something lies in the global list,
+ * for those who put it there may have left it to this worker. What else waits with it is rescued by another worker, one that
+ * sleeps or one that looks around between its turns (rescue.h). If the turn lasts longer than the watchdog allows, the actor
+ * and the type of the message are named in the log, once a turn, and also when it is over.
  *
  * It looks every 5 ms while a worker runs and another is parked, every 50 ms while all run (nobody could help then, but
  * the watchdog watches), and sleeps when everybody does, until a worker begins to run.
@@ -13,13 +14,14 @@
 #include "mailbox/memory.h"
 #include "sched/log.h"
 #include "sched/os.h"
-#include "sched/sched.h"
+#include "sched/rescue.h"
 
 enum { LOOK_NS = 5000000, LOOK_ALL_RUN_NS = 50000000, LOOKS_BEFORE_SLEEP = 4 };
 
 struct tri_watch {
     uint32_t turns;
-    int64_t since; /* when it was first seen in this turn */
+    int64_t since; /* when it was first seen in this turn, */
+    int64_t used;  /* and the processor time that its thread had used by then */
     bool named;
 };
 
@@ -30,13 +32,38 @@ static bool holds_work(struct tri_worker *worker)
         ck_pr_load_32(&worker->sched->global_length) > 0;
 }
 
+/* How long it has been in its turn: by the clock, and of its thread's processor time, which is less where the handler waits
+ * for something, or the machine has more to do than it can. */
+static void say(struct tri_sched *sched, struct tri_worker *worker, const struct tri_watch *watch, int64_t now,
+    const char *says, const char *what)
+{
+    int64_t used = tri_os_thread_time(sched->threads[worker->index]) - watch->used;
+    tri_log(TR_LOG_WARNING, "worker %u %s %lld ms (%lld ms of processor time)%s", worker->index, says,
+        (long long)((now - watch->since) / 1000000), (long long)(used / 1000000), what);
+}
+
 static void name_it(struct tri_sched *sched, struct tri_worker *worker, struct tri_watch *watch, int64_t now)
 {
-    char what[256] = "";
+    char what[256] = " by ";
     watch->named = true;
-    sched->config.describe(worker, what, sizeof what);
-    tri_log(TR_LOG_WARNING, "worker %u is held for %lld ms by %s", worker->index, (long long)((now - watch->since) / 1000000),
-        what);
+    sched->config.describe(worker, what + 4, sizeof what - 4);
+    say(sched, worker, watch, now, "is held for", what);
+}
+
+/* Somebody shall run what the worker does not. */
+static void call_for_help(struct tri_sched *sched, struct tri_worker *worker, int64_t now)
+{
+    bool rescue = sched->can_rescue && tri_rescue_needed(worker, now), work = holds_work(worker);
+    ck_pr_store_uint(&worker->stuck, 1);
+    if (rescue)
+        ck_pr_cas_uint(&sched->rescue, TRI_RESCUE_NOT, TRI_RESCUE_WANTED);
+    ck_pr_fence_memory(); /* the flags before the thief looks for them */
+    if (!ck_pr_load_32(&sched->sleepers))
+        return; /* those who run see them, too */
+    if (work)
+        tri_sched_wake_one(sched);
+    if (rescue && ck_pr_load_uint(&sched->rescue) == TRI_RESCUE_WANTED)
+        tri_sched_wake_any(sched);
 }
 
 /* Looks at one worker; answers whether it runs. */
@@ -45,14 +72,14 @@ static bool look_at(struct tri_sched *sched, struct tri_worker *worker, struct t
     uint32_t turns = ck_pr_load_32(&worker->turns);
     bool runs = ck_pr_load_ptr(&worker->running) != NULL;
     if (turns != watch->turns || !runs) {
+        if (watch->named)
+            say(sched, worker, watch, now, "goes on; it was held for about", "");
         *watch = (struct tri_watch){ .turns = turns, .since = now };
+        if (runs)
+            watch->used = tri_os_thread_time(sched->threads[worker->index]);
         return runs || ck_pr_load_uint(&worker->state) != TRI_PARKED;
     }
-    if (holds_work(worker) && ck_pr_load_32(&sched->sleepers)) {
-        ck_pr_store_uint(&worker->stuck, 1);
-        ck_pr_fence_memory(); /* the flag before the thief looks for it */
-        tri_sched_wake_one(sched);
-    }
+    call_for_help(sched, worker, now);
     if (sched->config.watchdog_ns && !watch->named && now - watch->since >= sched->config.watchdog_ns)
         name_it(sched, worker, watch, now);
     return true;

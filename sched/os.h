@@ -25,6 +25,15 @@ void tri_os_worker_thread(unsigned index, bool pin);
 /* Gives the calling thread a name of at most 15 characters, for debuggers. */
 void tri_os_name_thread(const char *name);
 
+/* Gets ready for tri_os_barrier: false when this system has nothing of the kind. Best while there is one thread. */
+bool tri_os_barrier_open(void);
+
+/* Every other thread of the process passes a full fence between this call's beginning and its end. */
+void tri_os_barrier(void);
+
+/* The processor time that a thread has used, in nanoseconds; 0 when the system does not say. The thread has not been joined. */
+int64_t tri_os_thread_time(pthread_t thread);
+
 /* Nanoseconds of a clock that never goes back, and since 1970. For clock.c alone: all else asks that. */
 int64_t tri_os_now(void);
 int64_t tri_os_wall(void);

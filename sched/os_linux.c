@@ -1,13 +1,16 @@
 #include "sched/os.h"
 
 #include "mailbox/error.h"
+#include "mailbox/panic.h"
 
 #include <errno.h>
 #include <sched.h>
+#include <linux/membarrier.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -137,6 +140,18 @@ int tri_os_start_thread(pthread_t *thread, void *(*run)(void *arg), void *arg)
     return error ? tri_error_from_errno(error) : 0;
 }
 
+/* Old kernels and some filters have no membarrier. Once registered, a process stays so. */
+bool tri_os_barrier_open(void)
+{
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+void tri_os_barrier(void)
+{
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0))
+        tri_panic("membarrier: %s", strerror(errno));
+}
+
 /* ---- time and randomness ----------------------------------------------------------------------------------------- */
 
 static int64_t read_clock(clockid_t id)
@@ -154,6 +169,12 @@ int64_t tri_os_now(void)
 int64_t tri_os_wall(void)
 {
     return read_clock(CLOCK_REALTIME);
+}
+
+int64_t tri_os_thread_time(pthread_t thread)
+{
+    clockid_t id;
+    return pthread_getcpuclockid(thread, &id) ? 0 : read_clock(id);
 }
 
 bool tri_os_random(void *bytes, size_t size)

@@ -120,6 +120,16 @@ void tri_os_worker_thread(unsigned index, bool pin)
     SetThreadGroupAffinity(GetCurrentThread(), &affinity, NULL);
 }
 
+bool tri_os_barrier_open(void)
+{
+    return true;
+}
+
+void tri_os_barrier(void)
+{
+    FlushProcessWriteBuffers();
+}
+
 /* ---- time and randomness ----------------------------------------------------------------------------------------- */
 
 /* The counter's ticks in nanoseconds, without an overflow for centuries. */
@@ -138,6 +148,16 @@ int64_t tri_os_wall(void)
     GetSystemTimePreciseAsFileTime(&time); /* hundreds of nanoseconds since 1601 */
     uint64_t since_1601 = (uint64_t)time.dwHighDateTime << 32 | time.dwLowDateTime;
     return (int64_t)(since_1601 - 116444736000000000) * 100;
+}
+
+int64_t tri_os_thread_time(pthread_t thread)
+{
+    FILETIME created, ended, kernel, user;
+    if (!GetThreadTimes(pthread_gethandle(thread), &created, &ended, &kernel, &user))
+        return 0;
+    uint64_t in_kernel = (uint64_t)kernel.dwHighDateTime << 32 | kernel.dwLowDateTime;
+    uint64_t in_user = (uint64_t)user.dwHighDateTime << 32 | user.dwLowDateTime;
+    return (int64_t)(in_kernel + in_user) * 100;
 }
 
 bool tri_os_random(void *bytes, size_t size)

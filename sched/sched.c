@@ -2,6 +2,7 @@
 
 #include "mailbox/error.h"
 #include "mailbox/pool.h"
+#include "sched/crash.h"
 #include "sched/log.h"
 #include "sched/os.h"
 #include "sched/sim.h"
@@ -113,6 +114,11 @@ void tri_sched_wake_one(struct tri_sched *sched)
     } while (ck_pr_load_32(&sched->global_length) && any_parked(sched));
 }
 
+void tri_sched_wake_any(struct tri_sched *sched)
+{
+    wake_any(sched, TRI_NOTIFIED);
+}
+
 void tri_sched_wake_all(struct tri_sched *sched)
 {
     for (unsigned i = 0; i < sched->count; i++)
@@ -133,6 +139,7 @@ static struct tri_worker *make_worker(struct tri_sched *sched, unsigned index)
     worker->turn_messages = TRI_TURN_MESSAGES;
     worker->random.state = sched->config.seed ^ tri_random_next(&(struct tri_random){ index });
     worker->now = worker->attended = tri_clock_now(sched->config.clock);
+    tri_possession_init(&worker->possession);
     tri_wheel_init(&worker->wheel, worker->now);
     ck_stack_init(&worker->inbox);
     ck_stack_init(&worker->errands);
@@ -214,11 +221,13 @@ static void *worker_main(void *arg)
 {
     struct tri_worker *worker = arg;
     tri_os_worker_thread(worker->index, worker->sched->config.pin);
+    tri_crash_thread_begin();
     int error = tri_worker_open(worker);
     if (report_ready(worker->sched, error))
         tri_worker_loop(worker);
     wait_to_close(worker->sched);
     tri_worker_close(worker);
+    tri_crash_thread_end();
     return NULL;
 }
 
@@ -226,8 +235,11 @@ static void free_all(struct tri_sched *sched)
 {
     for (struct tri_run_batch *batch; (batch = tri_sched_take_batch(sched, UINT32_MAX));)
         tri_block_put(batch, batch->tag);
-    for (unsigned i = 0; i < sched->count; i++)
+    for (unsigned i = 0; i < sched->count; i++) {
+        if (sched->workers[i])
+            tri_possession_destroy(&sched->workers[i]->possession);
         tri_memory_put(sched->workers[i]);
+    }
     tri_memory_put(sched->workers);
     tri_memory_put(sched->threads);
     tri_condition_destroy(&sched->started);
@@ -250,6 +262,13 @@ static int start_threads(struct tri_sched *sched, unsigned *threads)
     return error;
 }
 
+static void say_no_rescue(void)
+{
+    static unsigned int said;
+    if (!ck_pr_fas_uint(&said, 1))
+        tri_log(TR_LOG_INFO, "timers of a worker that is held are late: this system has no membarrier");
+}
+
 int tri_sched_start(struct tri_sched *sched, const struct tri_sched_config *config)
 {
     unsigned threads = 0;
@@ -257,6 +276,9 @@ int tri_sched_start(struct tri_sched *sched, const struct tri_sched_config *conf
     sched->batches_end = &sched->batches;
     pthread_mutex_init(&sched->lock, NULL);
     tri_condition_init(&sched->started);
+    sched->can_rescue = !config->sim && sched->count > 1 && tri_possession_possible();
+    if (!sched->can_rescue && !config->sim && sched->count > 1)
+        say_no_rescue();
     sched->workers = tri_memory_get_zeroed(sched->count * sizeof *sched->workers);
     sched->threads = tri_memory_get_zeroed(sched->count * sizeof *sched->threads);
     int error = sched->workers && sched->threads ? 0 : TR_ENOMEM;

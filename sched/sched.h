@@ -46,6 +46,9 @@ enum {
     TRI_TIMERS_APART = 16,          /* ticks of the wheel between two times that a sleeping worker wakes up for timers, at most */
 };
 
+/* tri_sched.rescue */
+enum tri_rescue_state { TRI_RESCUE_NOT, TRI_RESCUE_WANTED, TRI_RESCUE_RUNS };
+
 struct tri_sim;
 
 struct tri_sched_config {
@@ -66,6 +69,11 @@ struct tri_sched_config {
     int (*worker_start)(struct tri_worker *worker);                             /* on its thread, before the first turn */
     void (*worker_stop)(struct tri_worker *worker);                             /* on its thread, after the last */
     void (*describe)(struct tri_worker *worker, char *text, size_t size);       /* what it handles; any thread */
+
+    /* When a worker is held (rescue.h); NULL: there is nothing of the kind. */
+    bool (*waits)(struct tri_worker *victim);      /* whether something of that floor's lies with it, about; any thread */
+    void (*rescue)(struct tri_worker *victim, struct tri_worker *rescuer);      /* takes it; in the victim's possession */
+    bool (*stays)(struct tri_timer *timer, struct tri_worker *victim);          /* whether it is for one that is pinned there */
     void *arg;
 };
 
@@ -95,6 +103,8 @@ struct tri_sched {
     TRI_ALIGNED uint32_t sleepers; /* workers that are parked, about: a hint that saves looking at their states */
     uint32_t searchers;            /* 1 while some worker may search for work to steal */
     unsigned int stopping;
+    unsigned int rescue;           /* enum tri_rescue_state: whether a worker that is held has to be looked after */
+    bool can_rescue;
 
     TRI_ALIGNED pthread_mutex_t lock; /* of the global list, and of starting and stopping */
     struct tri_condition started; /* and stopped */
@@ -140,6 +150,9 @@ struct tri_run_batch *tri_sched_take_batch(struct tri_sched *sched, uint32_t max
 
 /* Wakes one parked worker to search for work, if nobody searches already. Any thread. */
 void tri_sched_wake_one(struct tri_sched *sched);
+
+/* Wakes one parked worker so that it attends. Any thread. */
+void tri_sched_wake_any(struct tri_sched *sched);
 
 /* Wakes all parked workers. Any thread. */
 void tri_sched_wake_all(struct tri_sched *sched);

@@ -18,12 +18,19 @@ static int64_t start_of(uint64_t tick)
     return (int64_t)(tick << TRI_WHEEL_TICK_BITS ^ (uint64_t)1 << 63);
 }
 
+/* By the one whose wheel it is. */
+static void set_next(struct tri_wheel *wheel, int64_t next)
+{
+    ck_pr_store_64((uint64_t *)(void *)&wheel->next, (uint64_t)next);
+}
+
 void tri_wheel_init(struct tri_wheel *wheel, int64_t now)
 {
     *wheel = (struct tri_wheel){ .tick = tick_of(now), .next = INT64_MAX };
     for (unsigned level = 0; level < TRI_WHEEL_LEVELS; level++)
         for (unsigned i = 0; i < TRI_WHEEL_SLOTS; i++)
             cork_dllist_init(&wheel->slots[level][i]);
+    cork_dllist_init(&wheel->put_off);
 }
 
 static unsigned position(uint64_t tick, unsigned level)
@@ -55,7 +62,7 @@ static void append(struct tri_wheel *wheel, struct tri_timer *timer)
     unsigned shift = level * TRI_WHEEL_SLOT_BITS;
     int64_t event = level == 0 ? timer->deadline : start_of(tick_of(timer->deadline) >> shift << shift);
     if (event < wheel->next)
-        wheel->next = event;
+        set_next(wheel, event);
 }
 
 void tri_wheel_arm(struct tri_wheel *wheel, struct tri_timer *timer)
@@ -232,17 +239,7 @@ static bool expire(struct tri_wheel *wheel, int64_t now, size_t max, void (*fire
     return false;
 }
 
-bool tri_wheel_expire(struct tri_wheel *wheel, int64_t now, size_t max, void (*fire)(struct tri_timer *timer, void *arg),
-    void *arg)
-{
-    if (now < wheel->next)
-        return false;
-    bool more = expire(wheel, now, max, fire, arg);
-    wheel->next = more ? INT64_MIN : tri_wheel_next(wheel);
-    return more;
-}
-
-int64_t tri_wheel_next(const struct tri_wheel *wheel)
+static int64_t next_in_slots(const struct tri_wheel *wheel)
 {
     uint64_t tick;
     unsigned level, slot;
@@ -257,4 +254,36 @@ int64_t tri_wheel_next(const struct tri_wheel *wheel)
         if (timer_of(link)->deadline < next)
             next = timer_of(link)->deadline;
     return next == INT64_MAX ? start_of(tick) : next;
+}
+
+bool tri_wheel_expire(struct tri_wheel *wheel, int64_t now, size_t max, void (*fire)(struct tri_timer *timer, void *arg),
+    void *arg)
+{
+    if (now < wheel->next)
+        return false;
+    bool more = expire(wheel, now, max, fire, arg);
+    set_next(wheel, more ? INT64_MIN : next_in_slots(wheel));
+    return more;
+}
+
+void tri_wheel_put_off(struct tri_wheel *wheel, struct tri_timer *timer)
+{
+    wheel->count++;
+    cork_dllist_add_to_tail(&wheel->put_off, &timer->link);
+}
+
+void tri_wheel_resume(struct tri_wheel *wheel)
+{
+    while (!cork_dllist_is_empty(&wheel->put_off)) {
+        struct tri_timer *timer = timer_of(cork_dllist_start(&wheel->put_off));
+        cork_dllist_remove(&timer->link);
+        append(wheel, timer);
+    }
+}
+
+int64_t tri_wheel_next(const struct tri_wheel *wheel)
+{
+    if (!cork_dllist_is_empty(&wheel->put_off))
+        return timer_of(wheel->put_off.head.next)->deadline;
+    return next_in_slots(wheel);
 }

@@ -11,11 +11,12 @@
  * before anything else can be put where they go, and an expiring slot is sorted stably, again if a timer that fires arms
  * one that comes before others of the slot.
  *
- * Belongs to one thread.
+ * Belongs to one thread at a time, but for tri_wheel_due.
  */
 #ifndef TRI_WHEEL_H
 #define TRI_WHEEL_H
 
+#include <ck_pr.h>
 #include <libcork/ds/dllist.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +39,7 @@ struct tri_wheel {
     bool sorted;   /* the slot of `tick` is in the order of deadlines */
     size_t count;
     int64_t next; /* nothing is to be done before; or later than that, if a timer was cancelled */
+    struct cork_dllist put_off; /* timers that were due and have been put off */
     uint64_t used[TRI_WHEEL_LEVELS][TRI_WHEEL_SLOTS / 64]; /* which slots are not empty */
     struct cork_dllist slots[TRI_WHEEL_LEVELS][TRI_WHEEL_SLOTS];
 };
@@ -54,6 +56,19 @@ void tri_wheel_cancel(struct tri_wheel *wheel, struct tri_timer *timer);
  * cancel timers. Answers whether some that are due remain. */
 bool tri_wheel_expire(struct tri_wheel *wheel, int64_t now, size_t max, void (*fire)(struct tri_timer *timer, void *arg),
     void *arg);
+
+/* For a fire that does not fire the timer it was called with: it is armed again, but does not count as due before
+ * tri_wheel_resume. */
+void tri_wheel_put_off(struct tri_wheel *wheel, struct tri_timer *timer);
+
+/* Those that were put off are due. */
+void tri_wheel_resume(struct tri_wheel *wheel);
+
+/* Before this moment nothing is due; later there may be nothing, either. Any thread. */
+static inline int64_t tri_wheel_due(const struct tri_wheel *wheel)
+{
+    return (int64_t)ck_pr_load_64((const uint64_t *)(const void *)&wheel->next);
+}
 
 /* When the wheel has to be looked at next: not after the earliest deadline, INT64_MAX when nothing is armed. */
 int64_t tri_wheel_next(const struct tri_wheel *wheel);

@@ -6,7 +6,7 @@
  * makes something of nothing.
  */
 #include "mailbox/pool.h"
-#include "sched/sched.h"
+#include "sched/rescue.h"
 
 #include <troupe/check.h>
 
@@ -117,6 +117,13 @@ void tri_worker_run_errands(struct tri_worker *worker)
 {
     if (!ck_pr_load_ptr(&worker->errands.head))
         return;
+    tri_possession_enter(&worker->possession);
+    tri_worker_take_errands(worker);
+    tri_possession_leave(&worker->possession);
+}
+
+void tri_worker_take_errands(struct tri_worker *worker)
+{
     struct ck_stack_entry *entry = ck_stack_batch_pop_upmc(&worker->errands), *next;
     for (; entry; entry = next) {
         next = entry->next;
@@ -242,16 +249,23 @@ static void note_fire(struct tri_timer *timer, void *worker_)
 static bool timers_due(struct tri_worker *worker)
 {
     size_t most = TR_BUGGIFY() ? 1 : TRI_TIMERS_AT_ONCE;
-    return tri_wheel_expire(&worker->wheel, worker->now, most, note_fire, worker);
+    tri_possession_enter(&worker->possession);
+    if (tri_unlikely(!cork_dllist_is_empty(&worker->wheel.put_off)))
+        tri_wheel_resume(&worker->wheel);
+    bool more = tri_wheel_expire(&worker->wheel, worker->now, most, note_fire, worker);
+    tri_possession_leave(&worker->possession);
+    return more;
 }
 
 /* When to wake up for timers. To wake up costs more than to fire a hundred: for one of them to the nanosecond; for some that
  * are close together once a tick; and once in TRI_TIMERS_APART ticks where they have come by eight or more a tick. */
-static int64_t next_timer(const struct tri_worker *worker)
+static int64_t next_timer(struct tri_worker *worker)
 {
     if (worker->attend_due) /* some that are due are left */
         return TRI_NO_WAIT;
+    tri_possession_enter(&worker->possession);
     int64_t next = tri_wheel_next(&worker->wheel), tick = (int64_t)1 << TRI_WHEEL_TICK_BITS;
+    tri_possession_leave(&worker->possession);
     bool crowd = worker->fired_then * tick >= 8 * (worker->fired - worker->fired_before);
     int64_t soonest = worker->fired + (crowd ? TRI_TIMERS_APART : 1) * tick;
     return next < soonest ? soonest : next;
@@ -332,6 +346,7 @@ void tri_worker_attend(struct tri_worker *worker)
         worker->port->class->poll(worker->port, TRI_NO_WAIT);
     if (timers_due(worker))
         worker->attend_due = true;
+    tri_rescue(worker);
     take_global(worker);
     share_surplus(worker);
     tri_pool_flush();
@@ -471,6 +486,7 @@ void tri_worker_get_up(struct tri_worker *worker)
     worker->attended = worker->now;
     if (timers_due(worker))
         worker->attend_due = true;
+    tri_rescue(worker);
     if (worker->searching) { /* before anything else: nobody else may search until it has */
         if (!take_global(worker) && !tri_ring_size(&worker->ring))
             steal(worker);

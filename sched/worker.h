@@ -21,6 +21,7 @@
 
 #include "sched/clock.h"
 #include "sched/port.h"
+#include "sched/possession.h"
 #include "sched/random.h"
 #include "sched/run_ring.h"
 #include "sched/wheel.h"
@@ -86,12 +87,13 @@ struct tri_worker {
     TRI_ALIGNED struct tri_runnable *next;
     struct tri_runnable *running; /* for the monitor and for panics */
     uint32_t turns;               /* counts turns, so that the monitor sees whether the worker moves */
-    uint32_t steals, parks;       /* for the statistics */
-    unsigned int stuck;           /* the monitor found it not moving: everything may be stolen */
+    uint32_t steals, parks, rescues; /* for the statistics */
+    unsigned int stuck;           /* the monitor found it not moving: everything may be stolen, and what waits is rescued */
     TRI_ALIGNED struct ck_stack inbox;
     struct ck_stack errands;
     unsigned int state; /* enum tri_worker_state */
     struct tri_ring ring;
+    struct tri_possession possession; /* of what follows, of the errands, and of what the floor above keeps here */
     struct tri_wheel wheel;
 };
 
@@ -184,6 +186,17 @@ void tri_worker_errand(struct tri_worker *worker, struct ck_stack_entry *errand)
 
 /* Runs the errands that were left. */
 void tri_worker_run_errands(struct tri_worker *worker);
+
+/* The same on the thread of whoever has its possession. */
+void tri_worker_take_errands(struct tri_worker *worker);
+
+/* Arms a timer in the worker's wheel, or removes it. */
+static inline void tri_worker_arm(struct tri_worker *worker, struct tri_timer *timer)
+{
+    tri_possession_enter(&worker->possession);
+    tri_wheel_arm(&worker->wheel, timer);
+    tri_possession_leave(&worker->possession);
+}
 
 /* Puts a pinned runnable into its home's inbox and wakes that worker if it sleeps. Any thread. */
 void tri_worker_deliver(struct tri_worker *home, struct tri_runnable *r);

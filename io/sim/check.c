@@ -239,6 +239,14 @@ static void add(char *what, size_t size, const char *format, ...)
     va_end(arguments);
 }
 
+void tri_checks_quiet(struct tri_sim_world *world)
+{
+    tr_ref actor = tri_link_check();
+    if (!tr_ref_is_nobody(actor))
+        tri_world_fails(world, TR_EFAULT, "%s #%" PRIu32 " holds a link that its other side does not hold",
+            tri_checks_name(actor), see(world, actor)->number);
+}
+
 unsigned tri_checks_waiting(struct tri_sim_world *world, char *what, size_t size)
 {
     unsigned count = 0;

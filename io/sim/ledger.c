@@ -387,8 +387,7 @@ static bool could_read(const struct tri_slot *slot, const struct tri_tcp *me)
 {
     enum { OVER_OR_NOT_YET = NO_MORE | TRI_TCP_EOF | TRI_TCP_LOST };
     uint32_t window = me->settings->window;
-    uint64_t held = tri_window_held(ck_pr_load_64(&slot->window));
-    bool room = held < window && (window - held >= TRI_RECEIVE_ROOM || held <= window / 2);
+    bool room = tri_tcp_held(slot, me) < tri_window_mark(window);
     return me->flags & TRI_TCP_TOLD && !(me->flags & OVER_OR_NOT_YET) && me->end.read.state == TRI_OP_IDLE && room &&
         !(me->flags & TRI_TCP_UNHANDLED);
 }
@@ -440,8 +439,8 @@ static void at_rest(struct tri_sim_world *world, const struct tri_ledger *l, con
     const char *what)
 {
     const struct tri_tcp *me = slot->state;
-    tri_world_fails(world, error, "%s #%" PRIu32 " %s (%" PRIu32 " bytes are queued, %" PRIu64 " held of a window of %" PRIu32 ")",
-        name_of(l), tri_checks_number(world, l->ref), what, me->queued, tri_window_held(ck_pr_load_64(&slot->window)),
+    tri_world_fails(world, error, "%s #%" PRIu32 " %s (%" PRIu32 " bytes are queued, %" PRIu32 " held of a window of %" PRIu32 ")",
+        name_of(l), tri_checks_number(world, l->ref), what, me->queued, tri_tcp_held(slot, me),
         me->settings->window);
 }
 

@@ -189,6 +189,7 @@ static int open_node(struct tri_sim_world *world, struct tri_sim_node *node)
         },
         .blocking_threads = 1,
         .shutdown_ns = TR_SECONDS(30),
+        .crash_report = true,
         .watcher = &tri_sim_watcher,
         .root = host->actor ? host->actor : &tri_supervisor_actor.actor,
         .root_arg = host->actor ? host->arg : &host->supervisor,
@@ -299,6 +300,9 @@ static void note_quiet(struct tri_sim_world *world)
     char who[300] = "";
     world->result->quiet = true;
     tri_ledgers_rest(world, true);
+    tri_checks_quiet(world);
+    if (world->result->error)
+        return;
     if (tri_checks_waiting(world, who, sizeof who))
         tri_world_fails(world, TR_EDEADLK, "nothing will ever happen again, but %s", who);
     else if (world->options.settle_ns)

@@ -109,6 +109,9 @@ uint32_t tri_checks_number(struct tri_sim_world *world, tr_ref actor);
 struct tri_ledger **tri_checks_ledger(struct tri_sim_world *world, tr_ref actor);
 void tri_checks_hash(struct tri_sim_world *world, uint64_t what);
 
+/* Nothing will ever happen again: what must be so then. */
+void tri_checks_quiet(struct tri_sim_world *world);
+
 /* Asks that will never be answered: their number, and in `what` who waits for whom. */
 unsigned tri_checks_waiting(struct tri_sim_world *world, char *what, size_t size);
 

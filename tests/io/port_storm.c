@@ -325,7 +325,7 @@ static int cast(tr_self *self, void *arg)
     me->end.fd = c->fd;
     me->moves = c->moves;
     me->random = (struct tri_random){ c->seed };
-    tri_window_open(slot, TRI_WINDOW_MAX / 2);
+    tri_window_open(slot);
     c->who = tri_spawn_finish(self, slot);
     return tr_monitor_set(self, c->who).bits ? 0 : TR_ENOMEM;
 }

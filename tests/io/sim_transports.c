@@ -182,6 +182,37 @@ Test(sim_transports, what_comes_in_pieces_of_a_window_is_read_whole)
         .heard = forget_the_first);
 }
 
+static tr_buf *kept;
+
+static int keep_all_for_long(tr_self *self, const tr_msg *m)
+{
+    if (tr_is(tr_tcp_data, m)) {
+        kept = tr_buf_join(kept, tr_buf_ref(tr_body(tr_tcp_data, m)->buf));
+        tr_after(self, TR_SECONDS(30), 1);
+    } else if (is_timer(m, 1) || tr_is(tr_tcp_closed, m)) {
+        tr_buf_unref(kept);
+        kept = NULL;
+    }
+    run.used = strlen("connected");
+    run.tale[run.used] = 0;
+    return TR_CONTINUE;
+}
+
+Test(sim_transports, a_window_that_is_held_for_long_is_named_once)
+{
+    static char bulk[2 * BULK];
+    const tr_sim_step steps[] = {
+        { "receive", .bytes = bulk, .length = 2 * BULK },
+        { .operation = "receive" },
+        { .operation = "close" },
+        { 0 },
+    };
+    capture_log(TR_LOG_WARNING);
+    const struct play play = { .steps = steps, .heard = keep_all_for_long };
+    cr_assert_eq(perform(7, &play), 0, "%s", run.result.what);
+    cr_assert_eq(logged("nothing has been read from"), 1, "%s", captured.text);
+}
+
 /* test_selector_events::get_buffer_error: in Troupe a connection without memory for a buffer waits, and loses
  * nothing. */
 Test(sim_transports, without_memory_for_a_buffer_it_is_received_later)

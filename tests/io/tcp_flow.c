@@ -386,6 +386,60 @@ Test(tcp_flow, held_buffers_close_the_window_and_freed_ones_open_it)
     close_system();
 }
 
+/* A program that gathers frames holds part of the window for long. */
+Test(tcp_flow, room_for_one_buffer_is_enough_to_go_on)
+{
+    enum { KEPT = 400 };
+    int peer;
+    tr_buf *pieces[KEPT];
+    size_t charges[KEPT], count = 0, held = 0, at = 0;
+    open_system(2);
+    tr_ref c = connected_pair(&peer, NULL);
+    fcntl(peer, F_SETFL, O_NONBLOCK);
+    while (send(peer, bytes, 100000, MSG_NOSIGNAL) > 0)
+        ;
+    while (held < 65536) { /* hold each piece by itself */
+        tr_buf *all = tr_buf_ref(tr_body(tr_tcp_data, expect(tr_tcp_data))->buf);
+        size_t offset = 0;
+        for (const tr_buf *p = all; p; p = tr_buf_next(p)) {
+            cr_assert_lt(count, KEPT);
+            pieces[count] = tr_buf_slice(all, offset, p->length);
+            offset += p->length;
+            held += charges[count++] = p->charge;
+        }
+        tr_buf_unref(all);
+    }
+    while (tr_probe_receive(probe, TR_MS(60))) /* a burst, if there was one */
+        ;
+    for (; held > 65536 - 8192; at++) {
+        held -= charges[at];
+        tr_buf_unref(pieces[at]);
+    }
+    cr_assert_lt(at, count);
+    expect(tr_tcp_data);
+    while (at < count)
+        tr_buf_unref(pieces[at++]);
+    end_of(c, peer);
+    close_system();
+}
+
+Test(tcp_flow, a_line_that_comes_byte_by_byte_fits_into_the_window)
+{
+    enum { LINE = 900 };
+    int peer;
+    tr_buf *line = NULL;
+    open_system(2);
+    tr_ref c = connected_pair(&peer, NULL);
+    for (int i = 0; i < LINE; i++) {
+        peer_send(peer, &bytes[i], 1);
+        line = tr_buf_join(line, tr_buf_ref(tr_body(tr_tcp_data, expect(tr_tcp_data))->buf));
+    }
+    cr_assert_eq(tr_buf_size(line), LINE);
+    tr_buf_unref(line);
+    end_of(c, peer);
+    close_system();
+}
+
 Test(tcp_flow, buffers_outlive_their_connection)
 {
     int peer;

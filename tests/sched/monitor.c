@@ -309,26 +309,33 @@ static void hold_and_expect_a_line(unsigned home, unsigned number)
     cast_player(&stuck, home, hold_until_let_go);
     stuck.number = number;
     schedule(&stuck);
-    wait_until(ck_pr_load_uint(&logged.lines) == number);
+    wait_until(ck_pr_load_uint(&logged.lines) == 2 * number - 1);
     nanosleep(&(struct timespec){ 0, TR_MS(60) }, NULL); /* more looks than it takes to name it again, if that were done */
     ck_pr_store_uint(&let_go, 1);
     wait_until(ck_pr_load_uint(&stuck.ended));
+    wait_until(ck_pr_load_uint(&logged.lines) == 2 * number);
 }
 
-Test(monitor, who_holds_a_worker_too_long_is_named_once_a_turn)
+Test(monitor, who_holds_a_worker_too_long_is_named_once_a_turn_and_when_it_is_over)
 {
     open_watched_sched(TR_MS(20));
     for (unsigned i = 1; i <= 4; i++) {
         unsigned worker, read;
-        long long ms;
+        long long ms, used, in_all;
         char tail[100] = "", expected[100];
         hold_and_expect_a_line(i & 1, i);
-        cr_assert_eq(logged.lines, i, "%u lines after %u turns", logged.lines, i);
-        cr_assert_eq(logged.level[i - 1], TR_LOG_WARNING);
-        read = (unsigned)sscanf(logged.text[i - 1], "worker %u is held for %lld ms by %99[^\n]", &worker, &ms, tail);
-        cr_assert_eq(read, 3, "%s", logged.text[i - 1]);
+        const char *begins = logged.text[2 * i - 2], *ends = logged.text[2 * i - 1];
+        cr_assert_eq(logged.level[2 * i - 2], TR_LOG_WARNING);
+        read = (unsigned)sscanf(begins, "worker %u is held for %lld ms (%lld ms of processor time) by %99[^\n]", &worker, &ms,
+            &used, tail);
+        cr_assert_eq(read, 4, "%s", begins);
         cr_assert_eq(worker, i & 1);
-        cr_assert_geq(ms, 20, "%s", logged.text[i - 1]);
+        cr_assert_geq(ms, 20, "%s", begins);
+        read = (unsigned)sscanf(ends, "worker %u goes on; it was held for about %lld ms (%lld ms", &worker, &in_all, &used);
+        cr_assert_eq(read, 3, "%s", ends);
+        cr_assert_eq(worker, i & 1);
+        cr_assert_geq(in_all, ms + 50, "%s", ends);
+        cr_assert_lt(used, in_all, "it has slept, mostly: %s", ends);
         snprintf(expected, sizeof expected, "player %u of <0.17.3>, handling work", i);
         cr_assert_str_eq(tail, expected);
     }

@@ -387,7 +387,7 @@ static void arm_timers(struct tri_worker *worker, struct player *player)
     (void)player;
     for (unsigned i = 0; i < 50; i++) {
         timers[i].deadline = real_now() + (int64_t)i * TR_MS(1) * (i % 2) - TR_US(10);
-        tri_wheel_arm(&worker->wheel, &timers[i]);
+        tri_worker_arm(worker, &timers[i]);
     }
 }
 
@@ -413,7 +413,7 @@ static void arm_crowd(struct tri_worker *worker, struct player *player)
     (void)player;
     for (unsigned i = 0; i < CROWD; i++) {
         crowd[i].deadline = start + (((int64_t)CROWD_TICKS << TRI_WHEEL_TICK_BITS) / CROWD) * i;
-        tri_wheel_arm(&worker->wheel, &crowd[i]);
+        tri_worker_arm(worker, &crowd[i]);
     }
 }
 
@@ -459,7 +459,7 @@ static void arm_crowd_of_one_moment(struct tri_worker *worker, struct player *pl
     worker->port->class = &watched_class;
     for (unsigned i = 0; i < CROWD; i++) {
         crowd[i].deadline = moment;
-        tri_wheel_arm(&worker->wheel, &crowd[i]);
+        tri_worker_arm(worker, &crowd[i]);
     }
 }
 

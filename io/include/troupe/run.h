@@ -26,10 +26,15 @@ typedef struct tr_options {
                        * system: the first asks, the second insists, the third kills the process. A thread takes them; the
                        * caller has SIGINT and SIGTERM blocked until tr_run returns */
     unsigned blocking_threads; /* most threads of tr_block; 0: 4 more than cores, at least 8 */
-    int64_t watchdog_ns; /* a handler that runs longer is named in the log; 0: 100 ms, TR_FOREVER: never */
+    int64_t watchdog_ns; /* a handler that runs longer is named in the log, with the processor time that it has had, and
+                          * once more when it is over; 0: 100 ms, TR_FOREVER: never */
     int64_t spin_ns;     /* a worker that has nothing to do looks on for so long before it sleeps: what comes meanwhile is
                           * answered sooner, by the time that waking takes, at the price of a busy core. At most a second.
                           * 0: TROUPE_SPIN from the environment, in microseconds, else not at all */
+    bool no_crash_report; /* a fault of the process (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT; on Windows an exception that nobody
+                           * handles, or abort) is reported to standard error with the worker, the actor, the message, its
+                           * sender and what was handled before; then all goes on as it would have without. With this it is
+                           * not, if all systems have it; nor under a sanitizer */
     int64_t shutdown_ns; /* time for everything to end; what is left after that is killed, and named; 0: 30 s */
     uint64_t seed;       /* of tr_random; 0: drawn */
     tr_system *system;   /* lets others stop it (tr_stop); may be NULL */

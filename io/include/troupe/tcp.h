@@ -21,7 +21,8 @@
  * state, or in a write that has not left (64 KiB unless set otherwise). While it is used up nothing more is read, and
  * TCP in the end holds the peer back. So a program that only passes buffers on needs no flow control of its own: the slow
  * side of a proxy stalls the fast one. A program that gathers more than a window before it lets any of it go must ask
- * for a larger window, or copy.
+ * for a larger window, or copy; a connection that has not been read for ten seconds for that reason is named in the log.
+ * (What comes in small segments counts as what their bytes take, 64 at least; a longer one as a buffer of 8 KiB.)
  *
  * Writing never blocks and never fails for a peer that is gone. What is written is queued; tr_tcp_writable says when the
  * queue passes its high mark and when it is down at its low mark again. Only a writer that goes on and on (16 MiB behind)
