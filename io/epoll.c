@@ -412,7 +412,6 @@ int tri_epoll_open(struct tri_worker *worker, void *arg, struct tri_port **port)
     e->wake_fd = e->fd < 0 ? -1 : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (e->wake_fd < 0 || epoll_ctl(e->fd, EPOLL_CTL_ADD, e->wake_fd, &event) < 0) {
         int error = tri_error_from_errno(errno);
-        tri_log(TR_LOG_ERROR, "port epoll of worker %u: %s", worker->index, strerror(errno));
         if (e->wake_fd >= 0)
             close(e->wake_fd);
         if (e->fd >= 0)

@@ -579,7 +579,6 @@ int tri_iocp_open(struct tri_worker *worker, void *arg, struct tri_port **port)
     p->base.handle = error ? NULL : CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
     if (!p->base.handle) {
         error = error ? error : tri_winsock_error(GetLastError());
-        tri_log(TR_LOG_ERROR, "port iocp of worker %u: %s", worker->index, tr_strerror(error));
         tri_again_close(&p->again);
         tri_memory_put(p);
         return error;

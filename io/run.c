@@ -59,11 +59,13 @@ static bool is_shortage(int error)
     return error == TR_ENOMEM || error == TR_EMFILE || error == TR_ENFILE || error == TR_EAGAIN;
 }
 
-static int choose_port(const char *wish, unsigned *number)
+/* The one that is wished for, or that works; *wished tells which. */
+static int choose_port(const char *wish, unsigned *number, bool *wished)
 {
     if (!wish || !*wish)
         wish = getenv("TROUPE_PORT");
-    if (!wish || !*wish) {
+    *wished = wish && *wish;
+    if (!*wished) {
         *number = default_port();
         return 0;
     }
@@ -78,6 +80,44 @@ static int choose_port(const char *wish, unsigned *number)
     }
     tri_log(TR_LOG_ERROR, "there is no port \"%s\"", wish);
     return TR_EINVAL;
+}
+
+/* To open a system with ports of this kind. */
+struct attempt {
+    const struct tri_backend *backend;
+    bool last;       /* there is no other kind to try */
+    uint32_t failed; /* a port could not be opened */
+};
+
+static int open_port(struct tri_worker *worker, void *arg, struct tri_port **port)
+{
+    struct attempt *attempt = arg;
+    int error = attempt->backend->open(worker, NULL, port);
+    if (error) {
+        tri_log(attempt->last ? TR_LOG_ERROR : TR_LOG_INFO, "port %s of worker %u: %s", attempt->backend->name,
+            worker->index, tr_strerror(error));
+        ck_pr_store_32(&attempt->failed, 1); /* seen by who opens the system: it joins the worker's thread */
+    }
+    return error;
+}
+
+/* Opens the system with ports of the first kind that works, from this one on. That a kind has worked on trial is not enough:
+ * what a user may lock in memory, for instance, is a matter of how much and of what else he runs. */
+static int open_with_ports(struct tri_system_config *config, unsigned number, bool wished, struct tri_system **system)
+{
+    for (;; number++) {
+        struct attempt attempt = { &tri_backends[number], wished || number + 1 == tri_backend_count, 0 };
+        config->sched.port_open = open_port;
+        config->sched.port_arg = &attempt;
+        int error = tri_system_open(config, system);
+        if (!error)
+            tri_log(TR_LOG_INFO, "port %s, %u workers", attempt.backend->name, config->sched.workers);
+        else if (attempt.last || !attempt.failed)
+            tri_log(TR_LOG_ERROR, "the system cannot be opened: %s", tr_strerror(error));
+        if (!error || attempt.last || !attempt.failed)
+            return error;
+        tri_log(TR_LOG_INFO, "port %s cannot be opened; the next one is tried", attempt.backend->name);
+    }
 }
 
 /* ---- opening and closing ----------------------------------------------------------------------------------------- */
@@ -124,6 +164,7 @@ static bool is_simulated(const tr_options *options)
 static int open_system(const tr_options *options, struct tri_system **system)
 {
     unsigned port = 0, cores = tri_os_cores();
+    bool wished;
     int64_t spin_ns;
     tri_run_init();
     int error = check_options(options);
@@ -132,7 +173,7 @@ static int open_system(const tr_options *options, struct tri_system **system)
         tri_log(TR_LOG_ERROR, "port sim: a simulation has one thread, which tr_run is for; tr_open is not");
         error = TR_ENOTSUP;
     }
-    if (error || (error = choose_port(options->port, &port)))
+    if (error || (error = choose_port(options->port, &port, &wished)))
         return error;
     unsigned blocking = cores + BLOCKING_MORE < BLOCKING_MIN ? BLOCKING_MIN : cores + BLOCKING_MORE;
     struct tri_system_config config = {
@@ -145,7 +186,6 @@ static int open_system(const tr_options *options, struct tri_system **system)
                 : options->watchdog_ns                        ? options->watchdog_ns
                                                               : TR_MS(WATCHDOG_MS),
             .spin_ns = spin_ns,
-            .port_open = tri_backends[port].open,
         },
         .blocking_threads = options->blocking_threads ? options->blocking_threads : blocking,
         .shutdown_ns = options->shutdown_ns ? options->shutdown_ns : TR_SECONDS(SHUTDOWN_SECONDS),
@@ -153,12 +193,7 @@ static int open_system(const tr_options *options, struct tri_system **system)
         .root = options->actor ? options->actor : &tri_supervisor_actor.actor,
         .root_arg = options->actor ? options->arg : &options->supervisor,
     };
-    error = tri_system_open(&config, system);
-    if (error)
-        tri_log(TR_LOG_ERROR, "the system cannot be opened: %s", tr_strerror(error));
-    else
-        tri_log(TR_LOG_INFO, "port %s, %u workers", tri_backends[port].name, config.sched.workers);
-    return error;
+    return open_with_ports(&config, port, wished, system);
 }
 
 static void on_signal(int count, void *handle)

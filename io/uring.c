@@ -26,8 +26,9 @@
 #include <unistd.h>
 
 enum {
-    ENTRIES = 512,        /* submissions noted before they must go to the kernel */
-    COMPLETIONS = 4096,
+    ENTRIES = 512,        /* submissions noted before they must go to the kernel; halved as often as need be, … */
+    ENTRIES_MIN = 32,     /* … down to this, where memory may not be locked */
+    COMPLETIONS = 8,      /* for each of them */
     BUFFERS = 256,        /* in the buffer ring; a power of two */
     GROUP = 0,
     REAPED = 256,         /* completions handled in one poll */
@@ -562,9 +563,23 @@ static struct io_uring_buf_ring *open_buffer_ring(struct io_uring *ring, unsigne
     return NULL;
 }
 
-int tri_uring_open(struct tri_worker *worker, void *arg, struct tri_port **port)
+/* The kernel counts the memory of rings against what a user may lock: it makes do with less. */
+static int open_rings(struct uring *u)
 {
     int error = -ENOMEM;
+    for (unsigned entries = ENTRIES; error == -ENOMEM && entries >= ENTRIES_MIN; entries /= 2) {
+        error = open_ring(&u->ring, entries, COMPLETIONS * entries);
+        if (error)
+            continue;
+        u->buffer_ring = open_buffer_ring(&u->ring, BUFFERS, &error);
+        if (error)
+            io_uring_queue_exit(&u->ring);
+    }
+    return error;
+}
+
+int tri_uring_open(struct tri_worker *worker, void *arg, struct tri_port **port)
+{
     struct uring *u = tri_memory_get_zeroed(sizeof *u);
     (void)arg;
     if (!u)
@@ -576,14 +591,8 @@ int tri_uring_open(struct tri_worker *worker, void *arg, struct tri_port **port)
         return TR_ENOMEM;
     }
     u->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    error = u->wake_fd < 0 ? -errno : open_ring(&u->ring, ENTRIES, COMPLETIONS);
-    if (!error) {
-        u->buffer_ring = open_buffer_ring(&u->ring, BUFFERS, &error);
-        if (error)
-            io_uring_queue_exit(&u->ring);
-    }
+    int error = u->wake_fd < 0 ? -errno : open_rings(u);
     if (error) {
-        tri_log(TR_LOG_ERROR, "port uring of worker %u: %s", worker->index, strerror(-error));
         if (u->wake_fd >= 0)
             close(u->wake_fd);
         tri_again_close(&u->again);

@@ -85,7 +85,7 @@ static void talk(void)
     act(CLOSE, listener);
     expect_closed(listener, 0);
     act(ABORT, ends[0]);
-    expect_closed(ends[0], 0);
+    expect(tr_tcp_closed); /* one after the other, in whatever order */
     expect(tr_tcp_closed);
 }
 

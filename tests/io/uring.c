@@ -2,7 +2,7 @@
  * What the kernel may answer to the io_uring port: the calls that enter it are wrapped. They fail as a script says, or a
  * submission is replaced by one that does nothing and then has the result that the script says.
  *
- * --wrap: io_uring_submit io_uring_submit_and_get_events io_uring_submit_and_wait
+ * --wrap: io_uring_queue_init_params io_uring_submit io_uring_submit_and_get_events io_uring_submit_and_wait
  * --wrap: io_uring_submit_and_wait_timeout
  */
 #include "tests/io/tcp_support.h"
@@ -81,6 +81,28 @@ WRAP(io_uring_submit_and_wait_timeout,
     (struct io_uring *ring, struct io_uring_cqe **entry, unsigned count, struct __kernel_timespec *limit, sigset_t *mask),
     (ring, entry, count, limit, mask))
 
+/* Rings of at least so many entries cannot be made, but for the first so many. */
+static struct {
+    unsigned entries, good;
+} rings = { UINT_MAX, 0 };
+
+static bool take_good_ring(void)
+{
+    unsigned left = ck_pr_load_uint(&rings.good);
+    while (left && !ck_pr_cas_uint_value(&rings.good, left, left - 1, &left))
+        ;
+    return left;
+}
+
+int __real_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *params);
+int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *params);
+int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *params)
+{
+    if (entries >= rings.entries && !take_good_ring())
+        return -ENOMEM;
+    return __real_io_uring_queue_init_params(entries, ring, params);
+}
+
 static void start_script(struct script what)
 {
     script = what;
@@ -122,7 +144,7 @@ static void talk(void)
     act(CLOSE, listener);
     expect_closed(listener, 0);
     act(ABORT, ends[0]);
-    expect_closed(ends[0], 0);
+    expect(tr_tcp_closed); /* one after the other, in whatever order */
     expect(tr_tcp_closed);
 }
 
@@ -216,6 +238,39 @@ Test(uring, an_error_of_a_connection_ends_it)
     expect_closed(c, TR_EHOSTUNREACH);
     close(peer);
     close_system();
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------------------ */
+
+/* As under a limit of what may be locked in memory, for one's rings count. */
+Test(uring, where_large_rings_cannot_be_had_small_ones_serve)
+{
+    rings.entries = 64;
+    open_scripted((struct script){ .times = 0 });
+    talk();
+    close_system();
+}
+
+Test(uring, where_rings_cannot_be_had_epoll_serves_and_nobody_complains)
+{
+    if (tri_uring_check())
+        cr_skip_test("no io_uring is to be had here");
+    unsetenv("TROUPE_PORT");
+    for (unsigned good = 0; good < 3; good++) { /* and if it is only the last of three workers that has none */
+        rings.entries = 16;
+        rings.good = good;
+        capture_log(TR_LOG_WARNING);
+        open_system_with((tr_options){ .workers = 3 });
+        talk();
+        close_system();
+        cr_assert_eq(captured.used, 0, "%s", captured.text);
+    }
+    capture_log(TR_LOG_INFO);
+    open_system(1);
+    close_system();
+    expect_logged("port epoll, 1 workers");
+    cr_assert_eq(tr_run(&(tr_options){ .actor = &quiet_root, .port = "uring" }), TR_ENOMEM); /* who asks for it is told */
+    expect_logged("port uring of worker 0: out of memory");
 }
 
 /* ---- entering ---------------------------------------------------------------------------------------------------- */

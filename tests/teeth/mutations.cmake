@@ -968,11 +968,11 @@ mutation(the_answer_to_a_cancel_is_not_awaited
   NEW [[    if (false) {]]
   TEST io/tcp_stress FILTER tcp_stress/* PORT uring TRIES 3)
 
-mutation(a_held_operation_that_is_cancelled_is_submitted
+mutation(a_held_operation_that_is_cancelled_is_never_home
   FILE io/uring.c
   OLD [[        op->flags &= (uint8_t)~TRI_OP_HELD;
         tri_op_complete(op, TR_ECANCELED);]]
-  NEW [[        tri_op_complete(op, TR_ECANCELED);]]
+  NEW [[        op->flags &= (uint8_t)~TRI_OP_HELD;]]
   TEST io/uring FILTER uring/what_the_system* PORT uring)
 
 mutation(starved_receives_are_not_fed
@@ -1046,6 +1046,18 @@ mutation(a_wait_that_fails_is_repeated
   NEW [[    if (false)
         tri_panic]]
   TEST io/epoll FILTER epoll/a_wait_that_fails* PORT epoll)
+
+mutation(rings_are_large_or_not_at_all
+  FILE io/uring.c
+  OLD [[error == -ENOMEM && entries >= ENTRIES_MIN;]]
+  NEW [[error == -ENOMEM && entries >= ENTRIES;]]
+  TEST io/uring FILTER uring/where_large_rings* PORT uring)
+
+mutation(a_port_that_cannot_be_opened_is_the_end
+  FILE io/run.c
+  OLD [[wished || number + 1 == tri_backend_count, 0 };]]
+  NEW [[true, 0 };]]
+  TEST io/uring FILTER uring/where_rings* PORT uring)
 
 mutation(the_kernel_knows_who_is_connected
   FILE io/uring.c
