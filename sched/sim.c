@@ -151,7 +151,20 @@ static void start_watch(void)
 
 static int64_t virtual_now(struct tri_clock *clock)
 {
-    return ((const struct tri_sim *)clock)->now;
+    const struct tri_sim_clock *c = (const struct tri_sim_clock *)clock;
+    return c->sim->now + c->ahead_ns;
+}
+
+void tri_sim_clock_init(struct tri_sim_clock *clock, struct tri_sim *sim, int64_t ahead_ns)
+{
+    *clock = (struct tri_sim_clock){ .clock.now = virtual_now, .sim = sim, .ahead_ns = ahead_ns };
+}
+
+/* When the worker's next timer is due, by the simulation's time; INT64_MAX: never. */
+static int64_t next_timer(const struct tri_sim *sim, const struct tri_worker *worker)
+{
+    int64_t due = tri_wheel_next(&worker->wheel), ahead = tri_clock_now(worker->sched->config.clock) - sim->now;
+    return due == INT64_MAX ? due : due - ahead;
 }
 
 static uint32_t draw(struct tri_sim *sim, uint32_t n)
@@ -162,7 +175,6 @@ static uint32_t draw(struct tri_sim *sim, uint32_t n)
 void tri_sim_open(struct tri_sim *sim, uint64_t seed)
 {
     struct tri_random random = { seed };
-    sim->clock.now = virtual_now;
     sim->now = TR_SECONDS(1); /* not 0, which means "none" to some programs */
     sim->seed = seed;
     for (int i = 0; i < TRI_STREAMS; i++)
@@ -239,7 +251,7 @@ static bool can_play(const struct tri_sim *sim, struct tri_worker *worker)
     if (is_stalled(sim, worker))
         return false;
     return worker->state != TRI_PARKED || worker->port->class->has_work(worker->port) ||
-        tri_wheel_next(&worker->wheel) <= sim->now;
+        next_timer(sim, worker) <= sim->now;
 }
 
 static struct tri_worker *choose_worker(struct tri_sim *sim)
@@ -363,7 +375,7 @@ int64_t tri_sim_next(const struct tri_sim *sim)
     for (unsigned s = 0; s < sim->count; s++)
         for (unsigned w = 0; w < sim->scheds[s]->count; w++) {
             const struct tri_worker *worker = sim->scheds[s]->workers[w];
-            int64_t due = is_stalled(sim, worker) ? sim->stalled_until : tri_wheel_next(&worker->wheel);
+            int64_t due = is_stalled(sim, worker) ? sim->stalled_until : next_timer(sim, worker);
             next = due < next ? due : next;
         }
     return next;

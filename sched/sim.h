@@ -29,6 +29,15 @@ enum tri_stream {
     TRI_STREAMS,
 };
 
+/* That of a system, which need not be right. */
+struct tri_sim_clock {
+    struct tri_clock clock; /* first */
+    struct tri_sim *sim;
+    int64_t ahead_ns;
+};
+
+void tri_sim_clock_init(struct tri_sim_clock *clock, struct tri_sim *sim, int64_t ahead_ns);
+
 /* Something that happens at a moment. Its memory is its maker's. */
 struct tri_event {
     int64_t at;
@@ -38,7 +47,6 @@ struct tri_event {
 };
 
 struct tri_sim {
-    struct tri_clock clock; /* first */
     int64_t now;
     uint64_t seed;
     struct tri_random streams[TRI_STREAMS];

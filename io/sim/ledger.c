@@ -336,7 +336,7 @@ static void check_detached(struct tri_sim_world *world, const tr_msg *m)
  * memory for the answer it has come about, and the asker knows what became of it.) */
 static void check_failed(struct tri_sim_world *world, const tr_msg *m)
 {
-    if (tr_body(tr_failed, m)->reason == TR_ENOMEM)
+    if (tr_body(tr_failed, m)->reason == TR_ENOMEM || tr_body(tr_failed, m)->reason == TR_ETIMEDOUT)
         return;
     for (struct tri_ledger *l = world->ledgers; l; l = l->next)
         if (l->detaches && l->detach_call == m->call) {

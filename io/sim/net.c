@@ -13,6 +13,7 @@ enum {
 };
 
 #define RETRY_NS   TR_MS(200)
+#define WAIT_NS    TR_SECONDS(60) /* an address stays taken after its connection has ended: TIME_WAIT */
 #define GIVE_UP_NS TR_MINUTES(2) /* a sender that hears nothing */
 
 static struct tri_sim *sim_of(struct tri_sim_socket *socket)
@@ -56,34 +57,75 @@ static struct tri_sim_node *route(struct tri_sim_node *node, const tr_address *t
     return NULL;
 }
 
-static bool taken(struct tri_sim_socket *socket, const tr_address *address, bool reuse)
+static bool meets(const tr_address *a, const tr_address *b)
 {
-    struct tri_sim_world *world = socket->world;
-    for (uint32_t i = 0; i < world->sockets_room; i++) {
-        struct tri_sim_socket *other = world->sockets[i];
-        if (!other || other == socket || other->node != socket->node || other->local.port != address->port ||
-            other->local.family != address->family || other->state == TRI_SIM_CONNECTED)
-            continue;
-        bool meets = is_any(&other->local) || is_any(address) || same_host(&other->local, address);
-        if (meets && !(reuse && other->reuse))
-            return true;
+    return a->port == b->port && a->family == b->family && (is_any(a) || is_any(b) || same_host(a, b));
+}
+
+/* Whoever ends a stream first keeps its address for a while after it is closed, for what may still be on its way. A listener
+ * may have it all the same, as it may everywhere. */
+struct tri_sim_wait {
+    struct tri_sim_wait *next;
+    tr_address local;
+    int64_t until;
+};
+
+static void let_wait(struct tri_sim_socket *socket)
+{
+    struct tri_sim_wait *wait = tri_sim_memory(sim_of(socket), sizeof *wait);
+    *wait = (struct tri_sim_wait){ .next = socket->node->waits, .local = socket->local, .until = sim_of(socket)->now + WAIT_NS };
+    socket->node->waits = wait;
+}
+
+static bool waits(struct tri_sim_node *node, const tr_address *address)
+{
+    for (struct tri_sim_wait **at = &node->waits, *wait; (wait = *at);) {
+        if (wait->until > node->world->sim.now) {
+            if (meets(&wait->local, address))
+                return true;
+            at = &wait->next;
+        } else {
+            *at = wait->next;
+            tri_memory_put(wait);
+        }
     }
     return false;
 }
 
-static int bind_socket(struct tri_sim_socket *socket, const tr_address *address, bool reuse)
+void tri_sim_net_forget(struct tri_sim_node *node)
+{
+    for (struct tri_sim_wait *wait; (wait = node->waits);) {
+        node->waits = wait->next;
+        tri_memory_put(wait);
+    }
+}
+
+static bool taken(struct tri_sim_socket *socket, const tr_address *address, bool listens, bool reuse)
+{
+    struct tri_sim_world *world = socket->world;
+    for (uint32_t i = 0; i < world->sockets_room; i++) {
+        struct tri_sim_socket *other = world->sockets[i];
+        if (other && other != socket && other->node == socket->node && other->bound && meets(&other->local, address) &&
+            !(reuse && other->reuse))
+            return true;
+    }
+    return !listens && waits(socket->node, address);
+}
+
+static int bind_socket(struct tri_sim_socket *socket, const tr_address *address, bool listens, bool reuse)
 {
     struct tri_sim_node *node = socket->node;
     tr_address wish = *address;
     if (!is_any(&wish) && !is_loopback(&wish) && !same_host(&wish, &node->address))
         return TR_EADDRNOTAVAIL;
-    for (int i = 0; wish.port == 0 || taken(socket, &wish, reuse); i++) {
+    for (int i = 0; wish.port == 0 || taken(socket, &wish, listens, reuse); i++) {
         if (address->port || i > LAST_PORT - FIRST_PORT)
             return TR_EADDRINUSE;
         wish.port = node->next_port;
         node->next_port = node->next_port == LAST_PORT ? FIRST_PORT : (uint16_t)(node->next_port + 1);
     }
     socket->local = wish;
+    socket->bound = true;
     socket->reuse = reuse;
     return 0;
 }
@@ -185,9 +227,10 @@ static void break_socket(struct tri_sim_socket *socket, int error)
     tri_sim_ready(socket);
 }
 
+/* Whether what `a` sends does not reach `b`. */
 static bool is_cut(struct tri_sim_world *world, const struct tri_sim_node *a, const struct tri_sim_node *b)
 {
-    return a && b && a != b && a->cut_until[b - world->nodes] > world->sim.now;
+    return a && b && (a->down || b->down || (a != b && a->cut_until[b - world->nodes] > world->sim.now));
 }
 
 static int64_t latency(struct tri_sim_world *world, const struct tri_sim_connection *c)
@@ -204,8 +247,11 @@ static void schedule_arrival(struct tri_sim_pipe *pipe)
 static void put_segment(struct tri_sim_pipe *pipe, struct tri_sim_segment *segment)
 {
     struct tri_sim_world *world = tri_world();
-    int64_t at = world->sim.now + latency(world, pipe->connection);
+    const struct tri_sim_connection *c = pipe->connection;
+    int64_t at = world->sim.now + latency(world, c);
     segment->at = at > pipe->last_at ? at : pipe->last_at;
+    if (world->options.bandwidth && c->ends[0] != c->ends[1])
+        segment->at += (int64_t)(segment->length * UINT64_C(1000000000) / world->options.bandwidth);
     pipe->last_at = segment->at;
     segment->next = NULL;
     bool first = !pipe->flight;
@@ -237,7 +283,7 @@ static void arrive(struct tri_sim_pipe *pipe, struct tri_sim_segment *segment)
     struct tri_sim_world *world = tri_world();
     struct tri_sim_socket *reader = pipe->reader;
     if (!reader) {
-        bool data = segment->kind == TRI_SIM_DATA;
+        bool data = segment->kind == TRI_SIM_DATA || (segment->kind == TRI_SIM_FIN && pipe->connection->crashed);
         pipe->bytes -= segment->length;
         tri_memory_put(segment);
         if (data)
@@ -270,7 +316,8 @@ static void on_arrival(struct tri_event *event)
     struct tri_sim_connection *c = pipe->connection;
     struct tri_sim_world *world = tri_world();
     struct tri_sim_segment *segment = pipe->flight;
-    if (c->dead || is_cut(world, c->ends[0], c->ends[1])) {
+    bool there = pipe == &c->pipes[0]; /* not back */
+    if (c->dead || is_cut(world, c->ends[!there], c->ends[there])) {
         int64_t now = world->sim.now;
         pipe->stuck = pipe->stuck ? pipe->stuck : now;
         if (now - pipe->stuck < GIVE_UP_NS) {
@@ -334,7 +381,8 @@ static void hurt(struct tri_sim_socket *socket)
     } else if (peer && peer->node != socket->node && tri_fault(world, TRI_FAULT_partition)) {
         int64_t until = world->sim.now + TR_MS(10) + (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, 10000) * TR_MS(1);
         socket->node->cut_until[peer->node - world->nodes] = until;
-        peer->node->cut_until[socket->node - world->nodes] = until;
+        if (tri_sim_below(&world->sim, TRI_STREAM_FAULTS, 4))
+            peer->node->cut_until[socket->node - world->nodes] = until;
     }
 }
 
@@ -465,7 +513,8 @@ static void on_request(struct tri_event *event)
     struct tri_sim_world *world = socket->world;
     struct tri_sim_node *node = route(socket->node, &socket->remote);
     struct tri_sim_socket *listener = listener_at(node, &socket->remote);
-    bool lost = is_cut(world, socket->node, node) || (listener && listener->queued >= listener->backlog);
+    bool lost = is_cut(world, socket->node, node) || is_cut(world, node, socket->node) ||
+        (listener && listener->queued >= listener->backlog) || tri_fault(world, TRI_FAULT_handshake);
     if (lost) {
         if (++socket->tries == SYN_TRIES)
             told(socket, TR_ETIMEDOUT);
@@ -497,7 +546,7 @@ int tri_sim_connect(struct tri_sim_socket *socket, const tr_address *remote)
         return TR_ENETUNREACH;
     if (socket->local.port == 0) {
         tr_address any = { .family = remote->family };
-        int error = bind_socket(socket, &any, false);
+        int error = bind_socket(socket, &any, false, false);
         if (error)
             return error;
     }
@@ -560,12 +609,22 @@ static void leave_connection(struct tri_sim_socket *socket)
     struct tri_sim_world *world = socket->world;
     struct tri_sim_pipe *in = socket->in, *out = socket->out;
     bool reset = socket->resets || in->arrived; /* who closes what it has not read resets, as all systems do */
+    if (socket->node->down) { /* without a word */
+        in->connection->crashed = true;
+        drop_flight(world, out);
+    } else if (socket->bound && !reset && !socket->error && (socket->first || !(socket->shut || in->fin))) {
+        let_wait(socket);
+    }
     if (socket->resets && !socket->error && draw(world, 2))
         drop_flight(world, out);
     in->reader = NULL;
     drop_arrived(in);
     if (!in->writer && !out->reader) {
         free_connection(world, in->connection);
+        return;
+    }
+    if (socket->node->down) {
+        out->writer = NULL;
         return;
     }
     if (!socket->error && out->reader && socket->state == TRI_SIM_CONNECTED) {
@@ -593,6 +652,8 @@ void tri_sim_socket_close(struct tri_sim_socket *socket)
 unsigned tri_sim_net_close(struct tri_sim_world *world)
 {
     unsigned left = 0;
+    for (unsigned i = 0; i < world->count; i++)
+        tri_sim_net_forget(&world->nodes[i]);
     for (uint32_t i = 0; i < world->sockets_room; i++)
         if (world->sockets[i] && world->sockets[i]->counted) {
             left++;
@@ -648,7 +709,7 @@ static tri_fd open_tcp(const tr_address *address)
 
 static int bind_to(tri_fd fd, const tr_address *address)
 {
-    return bind_socket(must(fd), address, false);
+    return bind_socket(must(fd), address, false, false);
 }
 
 static tri_fd open_listening(const tr_address *address, int backlog, bool reuse_port)
@@ -657,7 +718,7 @@ static tri_fd open_listening(const tr_address *address, int backlog, bool reuse_
     struct tri_sim_socket *socket = open_socket(&error);
     if (!socket)
         return error;
-    error = bind_socket(socket, address, reuse_port);
+    error = bind_socket(socket, address, true, reuse_port);
     if (error) {
         tri_sim_socket_close(socket);
         return error;
@@ -693,8 +754,13 @@ static void on_keepalive(struct tri_event *event)
     struct tri_sim_world *world = socket->world;
     if (socket->state != TRI_SIM_CONNECTED || !socket->keepalive_ns || socket->error)
         return;
-    struct tri_sim_socket *peer = socket->out->reader;
-    if (socket->out->connection->dead || (peer && is_cut(world, socket->node, peer->node))) {
+    struct tri_sim_connection *c = socket->out->connection;
+    const struct tri_sim_node *other = c->ends[socket->out == &c->pipes[0]];
+    if (c->crashed && !other->down) {
+        break_socket(socket, TR_ECONNRESET);
+        return;
+    }
+    if (c->dead || is_cut(world, socket->node, other) || is_cut(world, other, socket->node)) {
         if (++socket->tries > 10)
             break_socket(socket, TR_ETIMEDOUT);
         else
@@ -738,6 +804,8 @@ static int shut_down(tri_fd fd)
         tri_script_shutdown(socket);
     else if (!socket->shut && socket->out->reader)
         put_segment(socket->out, new_segment(TRI_SIM_FIN, 0));
+    if (!socket->script && !socket->shut)
+        socket->first = !socket->in->fin;
     socket->shut = true;
     return 0;
 }

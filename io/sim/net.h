@@ -43,6 +43,7 @@ struct tri_sim_connection {
     struct tri_sim_node *ends[2];
     int64_t latency_ns;
     bool dead;
+    bool crashed; /* one of its hosts has: what comes there is answered with a reset, when the host is up again */
 };
 
 struct tri_sim_socket {
@@ -54,6 +55,8 @@ struct tri_sim_socket {
     struct tri_sim_pipe *out, *in; /* of a connection */
     int error;                     /* reading and writing fail with it */
     bool resets, shut, reuse, counted; /* counted: it is a descriptor of its host's */
+    bool bound;                    /* its local address is its own, not its listener's */
+    bool first;                    /* it has ended its stream before its peer did */
     int64_t keepalive_ns;
     struct tri_event handshake; /* of a connect; or keepalive */
     unsigned tries;
@@ -94,6 +97,9 @@ void tri_sim_abort_first(struct tri_sim_socket *listener);
 
 /* All that the network still holds when its world ends: the number of sockets that were left open. */
 unsigned tri_sim_net_close(struct tri_sim_world *world);
+
+/* What a host remembers of addresses is gone with it. */
+void tri_sim_net_forget(struct tri_sim_node *node);
 
 /* port.h's: something may have become possible for this socket. */
 void tri_sim_ready(struct tri_sim_socket *socket);

@@ -118,12 +118,22 @@ static bool fails(struct tri_sim_world *world, enum tri_fault_kind kind, int *er
     return true;
 }
 
+/* How much later it is tried again. */
+static int64_t again_ns(struct tri_sim_world *world)
+{
+    return 1 + (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, (uint32_t)TR_MS(1));
+}
+
 static void receive(struct tri_sim_port *p, struct tri_sim_socket *socket)
 {
     struct tri_endpoint *endpoint = socket->endpoint;
     struct tri_op *op = &endpoint->read;
     tri_piece pieces[TRI_RECEIVE_PIECES];
     int32_t limit = op->result;
+    if (!socket->script && tri_fault(p->world, TRI_FAULT_again)) {
+        list_later(socket, again_ns(p->world));
+        return;
+    }
     uint32_t count = tri_receive_fill(&p->receive, endpoint->ready, limit, pieces);
     if (count == 0) { /* no memory */
         list_later(socket, FEED_NS);
@@ -187,6 +197,10 @@ static void send_some(struct tri_sim_port *p, struct tri_sim_socket *socket)
     struct tri_send *send = (struct tri_send *)socket->writing;
     int error;
     for (;;) {
+        if (!socket->script && tri_fault(p->world, TRI_FAULT_again)) {
+            list_later(socket, again_ns(p->world));
+            return;
+        }
         int sent = socket->script ? tri_script_send(socket, send->pieces, send->count, socket->sent)
                                   : tri_sim_send(socket, send->pieces, send->count, socket->sent);
         if (sent == TR_EAGAIN)

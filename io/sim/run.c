@@ -130,7 +130,7 @@ static void block(struct tri_blocking *pool, struct tri_job *job)
 
 static int check_options(const tr_sim_options *o, char *what, size_t size)
 {
-    int64_t times[] = { o->run_ns, o->heal_ns, o->settle_ns, o->latency_min_ns, o->latency_max_ns };
+    int64_t times[] = { o->run_ns, o->heal_ns, o->settle_ns, o->latency_min_ns, o->latency_max_ns, o->skew_ns };
     for (unsigned i = 0; i < sizeof times / sizeof times[0]; i++)
         if (times[i] < 0) {
             snprintf(what, size, "a time is negative: %" PRId64 " ns", times[i]);
@@ -182,7 +182,7 @@ static int open_node(struct tri_sim_world *world, struct tri_sim_node *node)
     struct tri_system_config config = {
         .sched = {
             .workers = world->sim.explore ? 1 : host->workers ? host->workers : WORKERS,
-            .clock = &world->sim.clock,
+            .clock = &node->clock.clock,
             .sim = &world->sim,
             .port_open = tri_sim_port_open,
             .port_arg = world,
@@ -211,6 +211,18 @@ static void choose_manners(struct tri_sim_world *world)
     sim->disorder = disorders[tri_sim_below(sim, TRI_STREAM_SCHEDULE, 4)];
     sim->favourite = favourites[tri_sim_below(sim, TRI_STREAM_SCHEDULE, 4)];
     sim->turn_ns = TR_US(20);
+}
+
+/* How far ahead a host's clock is. */
+static int64_t draw_skew(struct tri_sim_world *world)
+{
+    int64_t most = world->options.skew_ns;
+    return most ? (int64_t)(tri_random_next(&world->sim.streams[TRI_STREAM_FAULTS]) % ((uint64_t)most + 1)) : 0;
+}
+
+static void on_restart(struct tri_event *event)
+{
+    tri_container_of(event, struct tri_sim_node, restart)->restarts = true;
 }
 
 static void open_trace(struct tri_sim_world *world)
@@ -244,6 +256,8 @@ static int open_world(struct tri_sim_world *world, uint64_t seed, const tr_sim_h
     for (; hosts[world->count].name && !world->result->error; world->count++) {
         struct tri_sim_node *node = &world->nodes[world->count];
         *node = (struct tri_sim_node){ .host = &hosts[world->count], .world = world, .next_port = 49152 };
+        node->restart.happen = on_restart;
+        tri_sim_clock_init(&node->clock, &world->sim, draw_skew(world));
         int error = address_of(node->host, world->count, &node->address);
         error = error ? error : open_node(world, node);
         if (error) {
@@ -255,6 +269,14 @@ static int open_world(struct tri_sim_world *world, uint64_t seed, const tr_sim_h
 }
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
+
+/* What happens to a host, in the trace and in the run's hash. */
+static void note_line(struct tri_sim_world *world, const struct tri_sim_node *node, const char *what)
+{
+    tri_checks_hash(world, (uint64_t)world->sim.now ^ (uint64_t)(node - world->nodes));
+    if (world->trace)
+        fprintf(world->trace, "%14.6f ms  %-10s %s\n", (double)(world->sim.now - TR_SECONDS(1)) / 1e6, node->host->name, what);
+}
 
 static void end_node(struct tri_sim_world *world, struct tri_sim_node *node)
 {
@@ -270,22 +292,69 @@ static void end_node(struct tri_sim_world *world, struct tri_sim_node *node)
         tri_world_fails(world, reason, "the root of host \"%s\" ended: %s", node->host->name, tr_strerror(reason));
 }
 
-/* A host whose root has ended, or that was told to stop, ends; the others go on meanwhile. */
+/* It is gone from the network before its actors are. */
+static void crash_node(struct tri_sim_world *world, struct tri_sim_node *node)
+{
+    int reason;
+    node->crashes = false;
+    if (node->ended)
+        return;
+    note_line(world, node, "crashes");
+    node->down = true;
+    tri_signal(NULL, node->system->root, TRI_SIGNAL_KILL);
+    world->ending = true;
+    if (!tri_system_end(node->system, &reason))
+        tri_panic("simulation: host \"%s\" cannot be made to crash", node->host->name);
+    world->ending = false;
+    tri_sim_net_forget(node);
+    node->ended = true;
+    if (node->restart_ns != TR_FOREVER)
+        tri_sim_at(&world->sim, &node->restart, tri_time_add(world->sim.now, node->restart_ns));
+}
+
+static void restart_node(struct tri_sim_world *world, struct tri_sim_node *node)
+{
+    node->restarts = false;
+    note_line(world, node, "starts again");
+    tri_system_free(node->system);
+    node->down = node->ended = false;
+    int error = open_node(world, node);
+    if (error)
+        tri_panic("simulation: host \"%s\" cannot be started again: %s", node->host->name, tr_strerror(error));
+}
+
+/* A host whose root has ended, or that was told to stop, ends; the others go on meanwhile. One that is to crash does, and
+ * starts again. */
 static void end_hosts(struct tri_sim_world *world)
 {
     for (unsigned i = 0; i < world->count; i++) {
         struct tri_sim_node *node = &world->nodes[i];
-        if (!node->ended && (node->system->root_ended || node->system->stop_wanted))
+        if (node->crashes)
+            crash_node(world, node);
+        else if (node->restarts)
+            restart_node(world, node);
+        else if (!node->ended && (node->system->root_ended || node->system->stop_wanted))
             end_node(world, node);
     }
 }
 
 static bool all_ended(struct tri_sim_world *world)
 {
-    for (unsigned i = 0; i < world->count; i++)
-        if (!world->nodes[i].system->root_ended)
+    for (unsigned i = 0; i < world->count; i++) {
+        const struct tri_sim_node *node = &world->nodes[i];
+        if (node->crashes || node->restarts || node->restart.place || !node->system->root_ended)
             return false;
+    }
     return true;
+}
+
+/* When no handler is running. */
+static void let_crash(struct tri_sim_node *node, int64_t again_ns)
+{
+    if (node->ended || node->crashes)
+        return;
+    node->crashes = true;
+    node->restart_ns = again_ns > 0 ? again_ns : 0;
 }
 
 static void heal(struct tri_sim_world *world)
@@ -317,6 +386,9 @@ static void disturb(struct tri_sim_world *world)
         world->sim.stalled_until =
             world->sim.now + (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, (uint32_t)TR_MS(20));
     }
+    if (tri_fault(world, TRI_FAULT_host_crash))
+        let_crash(&world->nodes[tri_sim_below(&world->sim, TRI_STREAM_FAULTS, world->count)],
+            (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, 10000) * TR_MS(1));
     if (tri_fault(world, TRI_FAULT_clock_jump))
         world->sim.now += (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, 60000) * TR_MS(1);
 }
@@ -362,6 +434,8 @@ static void run(struct tri_sim_world *world)
 static void close_world(struct tri_sim_world *world)
 {
     world->sim.steps = 0;
+    for (unsigned i = world->count; i-- > 0;)
+        tri_sim_cancel(&world->sim, &world->nodes[i].restart);
     for (unsigned i = world->count; i-- > 0;)
         if (!world->nodes[i].ended)
             end_node(world, &world->nodes[i]);
@@ -479,7 +553,7 @@ static struct tri_sim_node *named(struct tri_sim_world *world, const char *name)
     return NULL;
 }
 
-static void cut_until(const char *host, const char *other, int64_t until)
+static void cut_until(const char *host, const char *other, int64_t until, bool both)
 {
     struct tri_sim_world *world = tri_sim_mine() ? tri_world() : NULL;
     struct tri_sim_node *a = named(world, host), *b = named(world, other);
@@ -487,19 +561,38 @@ static void cut_until(const char *host, const char *other, int64_t until)
         tri_panic("there is no host \"%s\" in this simulation", a ? other : host);
     if (!world)
         return;
-    a->cut_until[b - world->nodes] = b->cut_until[a - world->nodes] = until;
+    a->cut_until[b - world->nodes] = until;
+    if (both)
+        b->cut_until[a - world->nodes] = until;
 }
 
 void tr_sim_cut(tr_self *self, const char *host, const char *other)
 {
     tri_check_self(self, "tr_sim_cut");
-    cut_until(host, other, INT64_MAX);
+    cut_until(host, other, INT64_MAX, true);
+}
+
+void tr_sim_cut_one_way(tr_self *self, const char *from, const char *to)
+{
+    tri_check_self(self, "tr_sim_cut_one_way");
+    cut_until(from, to, INT64_MAX, false);
+}
+
+void tr_sim_crash(tr_self *self, const char *host, int64_t again_ns)
+{
+    tri_check_self(self, "tr_sim_crash");
+    struct tri_sim_world *world = tri_sim_mine() ? tri_world() : NULL;
+    struct tri_sim_node *node = named(world, host);
+    if (world && !node)
+        tri_panic("there is no host \"%s\" in this simulation", host);
+    if (node)
+        let_crash(node, again_ns);
 }
 
 void tr_sim_heal(tr_self *self, const char *host, const char *other)
 {
     tri_check_self(self, "tr_sim_heal");
-    cut_until(host, other, 0);
+    cut_until(host, other, 0, true);
 }
 
 int tr_sim_thread(tr_self *self, int64_t delay_ns, void (*function)(void *arg), void *arg)

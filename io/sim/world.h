@@ -30,10 +30,16 @@ struct tri_sim_node {
     tr_address address; /* without a port */
     struct tri_system *system;
     struct tri_sim_world *world;
+    struct tri_sim_clock clock;
     uint16_t next_port;
     unsigned descriptors;
     bool ended;
-    int64_t cut_until[TRI_SIM_SYSTEMS_MAX]; /* from each other; both have the same */
+    bool down;              /* has crashed: nothing leaves it, and nothing reaches it */
+    bool crashes, restarts; /* it is to, as soon as no handler is running */
+    struct tri_event restart;
+    int64_t restart_ns;     /* so much after a crash; TR_FOREVER: never */
+    int64_t cut_until[TRI_SIM_SYSTEMS_MAX]; /* what this one sends does not reach that one */
+    struct tri_sim_wait *waits; /* see net.c */
     struct tri_sim_job *jobs; /* blocking ones that have not run */
 };
 

@@ -57,15 +57,18 @@ typedef struct tr_sim_host {
     X(listen_error, "a socket cannot be opened or bound: TR_EMFILE, TR_ENOBUFS, TR_EADDRINUSE …")                 \
     X(accept_error, "an accept fails: TR_EMFILE, TR_ENOBUFS, TR_ENOMEM, TR_ECONNABORTED …")                       \
     X(connect_error, "a connect fails: TR_ECONNREFUSED, TR_ENETUNREACH, TR_ETIMEDOUT …")                          \
+    X(handshake, "what is said to connect is lost, and said again after 1, 2, 4 … seconds")                       \
     X(receive_error, "a receive fails: TR_ECONNRESET, TR_ETIMEDOUT, TR_ENOBUFS …")                                \
     X(send_error, "a send fails: TR_EPIPE, TR_ECONNRESET, TR_ENOBUFS …")                                          \
     X(short_read, "a receive brings less than there is")                                                          \
     X(short_write, "a send takes less than there is room for")                                                    \
+    X(again, "a receive or a send would have to wait, although it need not, and is tried again")                  \
     X(late, "an operation completes later than it could, up to 50 ms")                                            \
     X(late_cancel, "a cancel takes its time, and the operation may still succeed")                                \
     X(reset, "a connection is reset, when something is sent")                                                     \
     X(half_open, "a connection is dead from then on, and nobody says so, when something is sent")                 \
-    X(partition, "two hosts lose each other for up to 10 s, when something is sent")                              \
+    X(partition, "two hosts lose each other for up to 10 s, or one the other, when something is sent")            \
+    X(host_crash, "a host crashes between two turns, and starts again after up to 10 s; none of tr_sim_rough")    \
     X(out_of_memory, "a request for memory fails")                                                                \
     X(mailbox_full, "a send finds the mailbox full")                                                              \
     X(crash, "a handler fails with TR_ECRASHED; never a root's or a transport's")                                 \
@@ -80,7 +83,7 @@ typedef struct tr_sim_faults {
 #undef TR_SIM_FAULT_FIELD_
 } tr_sim_faults;
 
-/* A fair share of everything: what a first test may begin with. */
+/* A fair share of everything but host_crash: what a first test may begin with. */
 extern const tr_sim_faults tr_sim_rough;
 
 /* Sets the rate of one kind by its name, or of "all": 0, or TR_EINVAL for an unknown name or a rate above 1,000,000, which
@@ -145,6 +148,8 @@ typedef struct tr_sim_options {
     bool roots_may_fail; /* it is no failure when a root ends by itself with an error */
     int64_t settle_ns;   /* liveness: so long after the healing all roots must have ended by themselves; 0: they need not */
     int64_t latency_min_ns, latency_max_ns; /* of a segment between two hosts; both 0: 50 us to 5 ms */
+    uint64_t bandwidth;      /* bytes a second, of a connection between two hosts, in each direction; 0: any number */
+    int64_t skew_ns;     /* the clocks of two hosts (tr_now) differ by up to so much */
     uint32_t buggify;    /* of a million simulated runs, in so many a TR_BUGGIFY may fire at all; 0: 250,000; TR_SIM_NEVER */
     uint64_t fail_memory;    /* the Nth request for memory fails, once; 0: none does */
     uint64_t fail_operation; /* the Nth operation of a port fails with `operation_error`, once; 0: none does */
@@ -243,9 +248,15 @@ int tr_sim_explore(const tr_sim_explore_options *options, const tr_sim_host *hos
 /* ---- from within ------------------------------------------------------------------------------------------------- */
 
 /* In a handler of a simulated actor; elsewhere they do nothing. Two hosts, by name, lose each other, and find each other
- * again. */
+ * again. With tr_sim_cut_one_way only what `from` sends is lost on its way to `to`. */
 void tr_sim_cut(tr_self *self, const char *host, const char *other);
+void tr_sim_cut_one_way(tr_self *self, const char *from, const char *to);
 void tr_sim_heal(tr_self *self, const char *host, const char *other);
+
+/* The same. The host crashes when the handler has returned: without a word to anybody it is gone from the network, and what
+ * it has in memory is lost; each of its actors ends as if it were killed. So much later it starts again (TR_FOREVER: never),
+ * from its root on, and then those who still send to its old connections see a reset. */
+void tr_sim_crash(tr_self *self, const char *host, int64_t again_ns);
 
 /* Instead of a thread of the program's: calls function(arg) so much later, outside of any actor, where it may do what such a
  * thread may (tr_post). In a handler; outside of a simulation TR_ENOTSUP. What has not been called when the host ends is
