@@ -33,7 +33,9 @@ enum {
     TRI_OP_ENDED = 1 << 4,     /* meanwhile it has ended */
 };
 
-enum { TRI_SEND_PIECES = 64, TRI_SEND_BYTES = 1 << 20 };
+/* What one send takes at the most; and one of a transport that looks whether there is progress, as some ports do not tell
+ * how far a send has come. */
+enum { TRI_SEND_PIECES = 64, TRI_SEND_BYTES = 1 << 20, TRI_SEND_BYTES_TIMED = 128 << 10 };
 
 /* Descriptors, the oldest first; a pool block. */
 struct tri_accepted {

@@ -27,6 +27,7 @@ struct tri_socket_class {
     int (*set_buffers)(tri_fd fd, int send_bytes, int receive_bytes);
     int (*shut_down)(tri_fd fd);
     void (*reset_on_close)(tri_fd fd);
+    int64_t (*left)(tri_fd fd, bool *all);
     int (*adopt)(tri_fd fd);
     void (*close_it)(tri_fd fd);
     bool inherits; /* what is accepted has the options of the listening socket */
@@ -96,6 +97,14 @@ static inline int tri_socket_buffers(tri_fd fd, int send_bytes, int receive_byte
 static inline int tri_socket_shutdown(tri_fd fd)
 {
     return tri_socket_class(fd)->shut_down(fd);
+}
+
+/* A number that changes when bytes have left that were sent, as their receiver has them, and whether all have; TR_ENOTSUP when
+ * the system does not say. */
+static inline int64_t tri_socket_left(tri_fd fd, bool *all)
+{
+    *all = true;
+    return tri_socket_class(fd)->left(fd, all);
 }
 
 /* The close that follows will reset the connection rather than end it. */

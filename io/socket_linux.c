@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static int result_of(int answer)
@@ -121,6 +124,22 @@ static void reset_on_close(tri_fd fd)
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger); /* if it cannot be, the close ends it */
 }
 
+static int64_t left(tri_fd fd, bool *all)
+{
+    struct tcp_info info = { 0 };
+    socklen_t length = sizeof info;
+    int waiting;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+        length > offsetof(struct tcp_info, tcpi_notsent_bytes)) {
+        *all = info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0;
+        return (int64_t)info.tcpi_bytes_acked;
+    }
+    if (ioctl(fd, SIOCOUTQ, &waiting) < 0) /* of a socket of another family */
+        return TR_ENOTSUP;
+    *all = waiting == 0;
+    return waiting;
+}
+
 static int adopt(tri_fd fd)
 {
     struct sockaddr_storage storage;
@@ -154,6 +173,7 @@ const struct tri_socket_class tri_sockets_of_system = {
     .set_buffers = set_buffers,
     .shut_down = shut_down,
     .reset_on_close = reset_on_close,
+    .left = left,
     .adopt = adopt,
     .close_it = close_it,
     .inherits = true,

@@ -179,6 +179,12 @@ static void reset_on_close(tri_fd fd)
     setsockopt(socket_of(fd), SOL_SOCKET, SO_LINGER, (const char *)&linger, sizeof linger); /* else the close ends it */
 }
 
+static int64_t left(tri_fd fd, bool *all)
+{
+    (void)fd, (void)all;
+    return TR_ENOTSUP;
+}
+
 static int adopt(tri_fd fd)
 {
     struct sockaddr_storage storage;
@@ -212,6 +218,7 @@ const struct tri_socket_class tri_sockets_of_system = {
     .set_buffers = set_buffers,
     .shut_down = shut_down,
     .reset_on_close = reset_on_close,
+    .left = left,
     .adopt = adopt,
     .close_it = close_it,
 };

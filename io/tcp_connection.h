@@ -36,6 +36,7 @@ enum {
 };
 
 #define TRI_TCP_CLOSE_NS TR_SECONDS(30)
+#define TRI_TCP_LOOK_NS  TR_MS(10) /* what has come by the time that idle time is over may be told so much later */
 #define TRI_TCP_STALL_NS TR_SECONDS(10) /* after so long it is said that a connection does not read */
 
 #ifdef NDEBUG
@@ -104,6 +105,7 @@ bool tri_tcp_released(struct tri_slot *slot, void *state);
 
 /* ---- tcp_time.c: what takes too long ------------------------------------------------------------------------------- */
 
+bool tri_tcp_has_timeouts(const struct tri_tcp *me);
 void tri_tcp_note_activity(tr_self *self, struct tri_tcp *me); /* something was received, */
 void tri_tcp_note_progress(tr_self *self, struct tri_tcp *me); /* or sent */
 void tri_tcp_note_stall(tr_self *self, struct tri_tcp *me);    /* the window is used up; logged if that lasts */

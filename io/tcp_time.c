@@ -1,20 +1,20 @@
 #include "io/tcp_connection.h"
 #include "sched/log.h"
 
-static bool has_timeouts(const struct tri_tcp *me)
+bool tri_tcp_has_timeouts(const struct tri_tcp *me)
 {
     return me->settings->own && (me->settings->idle_ns || me->settings->write_ns);
 }
 
 void tri_tcp_note_activity(tr_self *self, struct tri_tcp *me)
 {
-    if (has_timeouts(me))
+    if (tri_tcp_has_timeouts(me))
         me->settings->last_activity = tr_now(self);
 }
 
 void tri_tcp_note_progress(tr_self *self, struct tri_tcp *me)
 {
-    if (has_timeouts(me))
+    if (tri_tcp_has_timeouts(me))
         me->settings->last_activity = me->settings->last_progress = tr_now(self);
 }
 
@@ -25,13 +25,19 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* When one that is idle is looked at again. */
+static int64_t look_due(const struct tri_tcp_settings *s)
+{
+    return s->looked + earlier(s->idle_ns / 8, TRI_TCP_LOOK_NS);
+}
+
 /* When there is something to look at; TR_FOREVER: never. */
 static int64_t next_due(tr_self *self, const struct tri_tcp *me)
 {
     const struct tri_tcp_settings *s = me->settings;
     int64_t due = TR_FOREVER;
     if (s->idle_ns)
-        due = earlier(due, tri_time_add(s->last_activity, s->idle_ns));
+        due = s->looked ? look_due(s) : tri_time_add(s->last_activity, s->idle_ns);
     if (s->write_ns)
         due = earlier(due, tri_time_add(me->queued ? s->last_progress : tr_now(self), s->write_ns));
     if (s->stalled)
@@ -55,7 +61,7 @@ static void set_timer(tr_self *self, struct tri_tcp *me)
 
 void tri_tcp_set_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, int64_t write_ns)
 {
-    if ((idle_ns == 0 && write_ns == 0 && !has_timeouts(me)) || me->flags & TRI_TCP_ENDING)
+    if ((idle_ns == 0 && write_ns == 0 && !tri_tcp_has_timeouts(me)) || me->flags & TRI_TCP_ENDING)
         return;
     struct tri_tcp_settings *own = tri_tcp_own_settings(me);
     if (!own) {
@@ -65,6 +71,7 @@ void tri_tcp_set_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, in
     own->idle_ns = idle_ns;
     own->write_ns = write_ns;
     own->last_activity = own->last_progress = tr_now(self);
+    own->looked = 0;
     set_timer(self, me);
 }
 
@@ -93,21 +100,47 @@ static void look_at_stall(tr_self *self, struct tri_tcp *me, int64_t now)
     }
 }
 
-void tri_tcp_on_timeout(tr_self *self, struct tri_tcp *me)
+/* Whether bytes have left since that was looked at last. The system has taken them long before, and more of them than a slow
+ * peer reads in all that time. */
+static bool bytes_left(struct tri_tcp *me)
 {
     struct tri_tcp_settings *s = me->settings;
+    bool all;
+    int64_t left = tri_socket_left(me->end.fd, &all), before = s->left;
+    s->left = left;
+    return left >= 0 && left != before && (me->queued || !all);
+}
+
+/* Too long without progress, or without anything at all. But the worker may have been late, and what came in time be about to
+ * be told: only one that is idle still when the port has been looked at again is. */
+static bool is_over(struct tri_tcp *me, int64_t now)
+{
+    struct tri_tcp_settings *s = me->settings;
+    bool idle = s->idle_ns && now - s->last_activity >= s->idle_ns;
+    bool stuck = s->write_ns && me->queued && now - s->last_progress >= s->write_ns;
+    if ((idle || stuck) && bytes_left(me)) {
+        s->last_activity = s->last_progress = now;
+        idle = stuck = false;
+    }
+    if (!idle)
+        s->looked = 0;
+    else if (!s->looked)
+        s->looked = now;
+    return stuck || (idle && now >= look_due(s));
+}
+
+void tri_tcp_on_timeout(tr_self *self, struct tri_tcp *me)
+{
     int64_t now = tr_now(self);
-    s->timer = (tr_timer){ 0 };
+    me->settings->timer = (tr_timer){ 0 };
     if (me->flags & TRI_TCP_ENDING)
         return;
     if (me->flags & TRI_TCP_CONNECTING) {
         tri_tcp_end(self, me, TR_ETIMEDOUT);
         return;
     }
-    bool idle = s->idle_ns && now - s->last_activity >= s->idle_ns;
-    bool stuck = s->write_ns && me->queued && now - s->last_progress >= s->write_ns;
     look_at_stall(self, me, now);
-    if (idle || stuck)
+    if (is_over(me, now))
         tri_tcp_fail(self, me, TR_ETIMEDOUT);
     else
         set_timer(self, me);

@@ -59,7 +59,7 @@ void tri_tcp_writes_refuse(tr_self *self, struct tri_tcp *me, const char *when)
 static uint32_t gather(const struct tri_tcp *me, struct tri_send *send, uint32_t most)
 {
     uint32_t count = 0;
-    size_t skip = me->offset, bytes = 0;
+    size_t skip = me->offset, bytes = 0, limit = tri_tcp_has_timeouts(me) ? TRI_SEND_BYTES_TIMED : TRI_SEND_BYTES;
     const tr_msg *m = me->writes;
     do {
         m = m->next_;
@@ -70,11 +70,11 @@ static uint32_t gather(const struct tri_tcp *me, struct tri_send *send, uint32_t
                 skip -= piece->length;
                 continue;
             }
-            if (count == most || bytes >= TRI_SEND_BYTES)
+            if (count == most || bytes == limit)
                 return count;
             size_t length = piece->length - skip;
-            if (length > INT32_MAX / 2)
-                length = INT32_MAX / 2;
+            if (length > limit - bytes)
+                length = limit - bytes;
             if (send) {
                 send->pieces[count] = tri_piece_of(piece->bytes + skip, length);
                 send->bytes += length;

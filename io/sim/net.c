@@ -815,6 +815,14 @@ static void reset_on_close(tri_fd fd)
     must(fd)->resets = true;
 }
 
+/* As on Windows: what a transport does without it is to be seen. */
+static int64_t left(tri_fd fd, bool *all)
+{
+    (void)all;
+    must(fd);
+    return TR_ENOTSUP;
+}
+
 static int adopt(tri_fd fd)
 {
     struct tri_sim_socket *socket = tri_sim_socket_of(fd);
@@ -837,6 +845,7 @@ const struct tri_socket_class tri_sockets_of_simulation = {
     .set_buffers = set_buffers,
     .shut_down = shut_down,
     .reset_on_close = reset_on_close,
+    .left = left,
     .adopt = adopt,
     .close_it = close_it,
 };

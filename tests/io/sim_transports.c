@@ -734,7 +734,20 @@ Test(sim_transports, an_idle_connection_ends_when_its_time_is_over)
         { .operation = "reset" },
         { 0 },
     };
-    expect_story("connected | data@300 alive | closed@800 TR_ETIMEDOUT", .steps = steps, .tcp.idle_ns = TR_MS(500));
+    expect_story("connected | data@300 alive | closed@810 TR_ETIMEDOUT", .steps = steps, .tcp.idle_ns = TR_MS(500));
+}
+
+/* A worker may have been held, or its process stopped: what it has not read yet may have come long ago. */
+Test(sim_transports, an_idle_connection_is_looked_at_once_more_before_it_ends)
+{
+    static const tr_sim_step steps[] = {
+        { "receive", .bytes = "alive", .after_ns = TR_MS(505) },
+        { "receive", .bytes = "still", .after_ns = TR_MS(502) },
+        { .operation = "reset" },
+        { 0 },
+    };
+    expect_story("connected | data@505 alive | data@1007 still | closed@1517 TR_ETIMEDOUT", .steps = steps,
+        .tcp.idle_ns = TR_MS(500));
 }
 
 static int write_abc(tr_self *self, const tr_msg *m)
@@ -752,6 +765,29 @@ Test(sim_transports, a_write_that_makes_no_progress_ends_the_connection)
         { 0 },
     };
     expect_story("connected | closed@700 TR_ETIMEDOUT", .steps = steps, .heard = write_abc, .tcp.write_ns = TR_MS(700));
+}
+
+enum { SLOWLY = 1 << 20, AT_A_TIME = 32 << 10 };
+
+static int write_much(tr_self *self, const tr_msg *m)
+{
+    static char bytes[SLOWLY];
+    if (is_connected(m)) {
+        tr_tcp_write_copy(self, run.connection, bytes, sizeof bytes);
+        tr_tcp_close(self, run.connection);
+    }
+    return TR_CONTINUE;
+}
+
+/* The peer takes some all the time, though all of it takes long. */
+Test(sim_transports, a_write_of_which_some_leaves_all_the_time_does_not_time_out)
+{
+    static tr_sim_step steps[SLOWLY / AT_A_TIME + 2];
+    for (int i = 0; i < SLOWLY / AT_A_TIME; i++)
+        steps[i] = (tr_sim_step){ "send", .result = AT_A_TIME, .after_ns = TR_MS(100) };
+    steps[SLOWLY / AT_A_TIME].operation = "close";
+    expect_story("connected | closed@3200", .steps = steps, .heard = write_much, .tcp.write_ns = TR_MS(500));
+    expect_story("connected | closed@3200", .steps = steps, .heard = write_much, .tcp.idle_ns = TR_MS(500));
 }
 
 /* ---- connecting -------------------------------------------------------------------------------------------------- */

@@ -1135,6 +1135,18 @@ mutation(a_stalled_connection_waits_for_half_of_its_window
   NEW [[    return window / 2 + window % 2;]]
   TEST io/tcp_flow FILTER tcp_flow/room_for*)
 
+mutation(a_timed_send_is_as_long_as_any
+  FILE io/tcp_writes.c
+  OLD [[limit = tri_tcp_has_timeouts(me) ? TRI_SEND_BYTES_TIMED : TRI_SEND_BYTES;]]
+  NEW [[limit = TRI_SEND_BYTES;]]
+  TEST io/sim_transports FILTER sim_transports/a_write_of_which*)
+
+mutation(who_is_idle_is_not_looked_at_again
+  FILE io/tcp_time.c
+  OLD [[    return stuck || (idle && now >= look_due(s));]]
+  NEW [[    return stuck || idle;]]
+  TEST io/sim_transports FILTER sim_transports/an_idle_connection_is*)
+
 mutation(what_is_received_is_not_charged
   FILE io/window.h
   OLD [[    ck_pr_add_64(&slot->window, bytes);]]
@@ -1272,8 +1284,8 @@ mutation(writes_go_out_backwards
 
 mutation(what_was_sent_is_sent_again
   FILE io/tcp_writes.c
-  OLD [[    size_t skip = me->offset, bytes = 0;]]
-  NEW [[    size_t skip = 0, bytes = 0;]]
+  OLD [[    size_t skip = me->offset, bytes = 0, limit]]
+  NEW [[    size_t skip = 0, bytes = 0, limit]]
   TEST io/tcp FILTER tcp/a_write_of_many*)
 
 mutation(the_queue_never_shrinks

@@ -80,7 +80,8 @@ typedef struct tr_tcp_options {
     uint32_t high, low;   /* marks of the write queue, in bytes, see tr_tcp_marks; both 0: 64 KiB and 16 KiB */
     uint32_t write_max;   /* the connection ends when a write finds more than this queued; 0: 16 MiB */
     int64_t idle_ns;      /* ends with TR_ETIMEDOUT when nothing was sent or received for so long; 0: never */
-    int64_t write_ns;     /* the same when writes are queued and nothing could be sent for so long; 0: never */
+    int64_t write_ns;     /* the same when writes are queued and none of their bytes has left for so long (it may be noticed after
+                           * twice that); 0: never */
     int64_t keepalive_ns; /* TCP keepalive after so long without traffic, in whole seconds; 0: off */
     int send_buffer, receive_buffer; /* the kernel's, in bytes; 0: as it chooses */
     bool half_open;       /* stays open for writing after the peer's end */
