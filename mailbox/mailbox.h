@@ -42,7 +42,7 @@
  * by n, or by what each holds back (actors/outbox.h). It may see up to one turn's worth too many. Promised messages are
  * exempt.
  *
- * (tests/model/mailbox.pml checks all this but for the memory order.)
+ * (tests/model/mailbox.pml checks all this but for the memory order, and tests/model/orders/mailbox.c that.)
  */
 #ifndef TRI_MAILBOX_H
 #define TRI_MAILBOX_H

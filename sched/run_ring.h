@@ -10,15 +10,15 @@
  * Why it is right: a place is written only by the owner, and only while tail - head < 256, so never one of head … tail.
  * Whoever takes entries reads them before its CAS. If the CAS succeeds, head has not moved since it was read (it only
  * grows; 2^32 entries would have to pass between the two for it to look the same), so nobody else has taken them and the
- * owner cannot have written over them. If it fails, what was read is thrown away. (tests/model/run_ring.pml checks this,
- * but for the memory order.)
+ * owner cannot have written over them. If it fails, what was read is thrown away. (tests/model/run_ring.pml checks this.)
  *
  * Memory order. The fence before a new tail releases the slot and the entry itself, all that its last runner read and
  * wrote; the fence behind the read of the tail in steal acquires them, so no slot is read that is older than the tail.
  * In which order a thief reads head and tail does not matter: if the two do not fit together the count is absurd, or the CAS
- * fails, or fewer are seen than there are. The CAS, with a fence before it, keeps the reads of the
- * slots in front of giving the places free; the owner writes to a place only after it has read a head beyond it, and a
- * store does not go ahead of the branch it hangs on.
+ * fails, or fewer are seen than there are. A thief's CAS, with a fence before it, keeps the reads
+ * of the slots in front of giving the places free; the owner writes to a place only after it has read a head beyond it, and a
+ * store does not go ahead of the branch it hangs on. The owner's own reads need none: nobody else writes to the slots.
+ * (tests/model/orders/run_ring.c checks this.)
  *
  * ck_ring's SPMC side is the same idea; this one takes half of a queue with a single CAS, and its slots are read and
  * written atomically (ck_ring copies them with memcpy, a read that may race with the producer and is then thrown away:
