@@ -2,6 +2,8 @@
 #ifndef TROUPE_TESTS_OS_LINUX_H
 #define TROUPE_TESTS_OS_LINUX_H
 
+#include "tests/patience.h"
+
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <stdbool.h>
@@ -56,7 +58,7 @@ static inline int death_of(void (*function)(void), char *report, size_t size)
     if (child == 0) {
         never_dump_core();
         dup2(ends[1], STDERR_FILENO);
-        alarm(60);
+        alarm((unsigned)patience_s());
         function();
         _exit(0);
     }

@@ -10,6 +10,7 @@
 #include "actors/self.h"
 #include "mailbox/pool.h"
 #include "tests/os.h"
+#include "tests/patience.h"
 #include "tests/sanitized.h"
 
 #include <criterion/criterion.h>
@@ -21,8 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A time limit that is only ever reached when something is wrong. What is scaled for the night takes longer. */
-#define SOON TR_SECONDS(getenv("TROUPE_NIGHT") ? 300 : SANITIZED ? 60 : 10)
+/* A time limit that is only ever reached when something is wrong. */
+#define SOON TR_SECONDS(patience_s())
 
 static tr_system test_system;
 static tr_probe *probe;
@@ -95,6 +96,12 @@ static inline const tr_msg *expect_(const tr_msg *m, const tr_type *type, const 
         const tr_msg *surprise_ = tr_probe_receive(probe, (ns));                                                  \
         cr_assert_null(surprise_, "a %s came", surprise_->type->name);                                            \
     } while (0)
+
+/* Goes round until the condition holds, for what needs two threads to be where they shall be: on a busy machine it may take
+ * many rounds. Whether it did hold is to be asserted behind it. */
+#define rounds_until(condition)                                                                                   \
+    for (int64_t limit_ = tri_clock_now(&tri_clock_real) + SOON;                                                  \
+         !(condition) && tri_clock_now(&tri_clock_real) < limit_;)
 
 /* ---- how much ---------------------------------------------------------------------------------------------------- */
 

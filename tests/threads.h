@@ -9,6 +9,7 @@
 
 #include "mailbox/compiler.h"
 #include "sched/clock.h"
+#include "tests/patience.h"
 
 #include <ck_pr.h>
 #include <criterion/criterion.h>
@@ -16,7 +17,7 @@
 #include <stdbool.h>
 #include <time.h>
 
-#define PATIENCE TR_SECONDS(10)
+#define PATIENCE TR_SECONDS(patience_s())
 #define A_WHILE  TR_MS(800) /* how long a stress test goes on */
 
 static inline int64_t real_now(void)

@@ -345,7 +345,7 @@ Test(send, messages_of_a_sender_to_a_receiver_arrive_in_order_on_one_worker)
 Test(send, messages_of_a_sender_to_a_receiver_arrive_in_order_whoever_runs_them)
 {
     uint64_t steals = 0;
-    for (int round = 0; round < 20 && steals == 0; round++)
+    rounds_until (steals > 0)
         steals = order(4);
     cr_assert_gt(steals, 0u, "no actor was moved, so this proves nothing");
 }

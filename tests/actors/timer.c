@@ -563,7 +563,7 @@ static uint64_t wander(void)
 Test(timer, timers_are_set_and_cancelled_on_whichever_worker_the_actor_is)
 {
     uint64_t steals = 0;
-    for (int round = 0; round < 20 && steals == 0; round++) {
+    rounds_until (steals > 0) {
         cancelled = came = 0;
         steals = wander();
     }
@@ -611,8 +611,8 @@ Test(timer, a_timer_of_another_workers_is_cancelled_there_too)
     gate_init(&r.gate);
     open_system(2);
     tr_ref holder = make_puppet(0), puppet = make_puppet(0);
-    unsigned moved = 0;
-    for (unsigned i = 0; i < 100; i++) {
+    unsigned moved = 0, i = 0;
+    rounds_until (i >= 100 && moved > 0) {
         struct travel t = { .s = { .delay = i % 2 ? TR_HOURS(1) : TR_US(300), .tag = 1 } };
         perform(puppet, travel_set, &t);
         direct(holder, hold, &r); /* keeps one worker, perhaps that one */
@@ -623,6 +623,7 @@ Test(timer, a_timer_of_another_workers_is_cancelled_there_too)
         moved += t.set_on != t.cancelled_on && t.s.cancelled;
         if (!t.s.cancelled)
             expect_timeout(1);
+        i++;
     }
     expect_nothing(0);
     cr_assert_gt(moved, 0u, "no timer was cancelled from another worker, so this proves nothing");

@@ -90,7 +90,7 @@ static uint64_t run_tokens(unsigned workers)
 Test(turn, an_actor_is_run_by_one_worker_at_a_time)
 {
     uint64_t steals = 0;
-    for (int round = 0; round < 20 && steals == 0; round++)
+    rounds_until (steals > 0)
         steals = run_tokens(4);
     cr_assert_gt(steals, 0u, "no actor was moved, so this proves nothing");
 }

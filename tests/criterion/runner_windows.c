@@ -14,7 +14,7 @@
 #include <signal.h>
 #include <windows.h>
 
-enum { USUAL_SECONDS = 30, CODE_ABORT = 3 };
+enum { USUAL_SECONDS = 300 /* more than patience.h has */, CODE_ABORT = 3 };
 
 static struct {
     HANDLE record;

@@ -106,7 +106,7 @@ static inline tr_ref connect_to(const tr_address *address)
 
 static inline void set_patience(int fd)
 {
-    struct timeval patience = { .tv_sec = 10 };
+    struct timeval patience = { .tv_sec = patience_s() };
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 }

@@ -14,7 +14,7 @@ add_test(NAME wine_start COMMAND sh -c
 add_test(NAME wine_stop COMMAND sh -c "{ wineserver -k; wineserver -w; } </dev/null >/dev/null 2>&1")
 set_tests_properties(wine_start PROPERTIES FIXTURES_SETUP wine)
 set_tests_properties(wine_stop PROPERTIES FIXTURES_CLEANUP wine)
-set_tests_properties(wine_start wine_stop PROPERTIES ENVIRONMENT "${troupe_wine_environment}" TIMEOUT 180)
+set_tests_properties(wine_start wine_stop PROPERTIES ENVIRONMENT "${troupe_wine_environment}" TIMEOUT 600)
 
 # troupe_wine_test(name): for a test that has a time limit and an environment already.
 function(troupe_wine_test name)

@@ -67,6 +67,7 @@ endfunction()
 
 function(bite test filter tries port)
   set(ENV{TROUPE_LOG} error)
+  set(ENV{TROUPE_PATIENCE} 10) # what hangs is expected here
   set(ENV{TROUPE_PORT} ${port})
   foreach(try RANGE 1 ${tries})
     execute_process(COMMAND ./bite --jobs=1 --filter=${filter} WORKING_DIRECTORY ${tree} TIMEOUT ${PATIENCE}
@@ -96,7 +97,7 @@ function(mutation name)
     file(COPY ${SOURCE}/${floor} DESTINATION ${tree})
     file(COPY ${SOURCE}/tests/${floor} DESTINATION ${tree}/tests)
   endforeach()
-  foreach(header os.h os_linux.h sanitized.h support.h threads.h)
+  foreach(header os.h os_linux.h patience.h sanitized.h support.h threads.h)
     file(COPY ${SOURCE}/tests/${header} DESTINATION ${tree}/tests)
   endforeach()
   set(files "")

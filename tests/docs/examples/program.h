@@ -5,6 +5,7 @@
 #define TROUPE_TESTS_PROGRAM_H
 
 #include "tests/os.h"
+#include "tests/patience.h"
 #include "tests/sanitized.h"
 
 #include <criterion/criterion.h>
@@ -23,7 +24,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { SOON_MS = SANITIZED ? 60000 : 20000 }; /* a time limit that is only ever reached when something is wrong */
+#define SOON_MS (patience_s() * 1000) /* a time limit that is only ever reached when something is wrong */
 
 static inline int64_t now_ms(void)
 {
