@@ -3,13 +3,28 @@
 
 TR_DEFINE(tr_blocked);
 
+/* Runs the function, and says meanwhile whose it is. */
+static void call(struct tri_promise *promise)
+{
+    struct tri_runner *runner = tri_runner_here; /* a simulation has none */
+    struct tri_slot *slot = tri_slot_find(promise->msg.from);
+    const tr_actor *spec = slot ? ck_pr_load_ptr(&slot->spec) : NULL;
+    if (runner) {
+        ck_pr_store_64(&runner->owner_ref, promise->msg.from.bits);
+        ck_pr_store_ptr(&runner->owner, spec && spec->name ? spec->name : "?");
+    }
+    promise->blocked.result = promise->function(promise->blocked.arg);
+    if (runner)
+        ck_pr_store_ptr(&runner->owner, NULL);
+}
+
 /* On a thread of the pool, or canceled on the one that closes it. */
 static void run(struct tri_job *job, bool canceled)
 {
     struct tri_promise *promise = tri_container_of(job, struct tri_promise, job);
 
     if (!canceled && ck_pr_load_32(&promise->state) == TRI_ARMED)
-        promise->blocked.result = promise->function(promise->blocked.arg);
+        call(promise);
     if (tri_promise_keep(promise)) {
         if (canceled) {
             if (promise->drop)

@@ -78,6 +78,6 @@ void tri_crash_say(void)
         say_turn(self);
     if (self)
         say_history(self);
-    if (tri_job_here)
-        say_job(tri_job_here);
+    if (tri_runner_here && tri_runner_here->job)
+        say_job(tri_runner_here->job);
 }

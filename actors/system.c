@@ -19,6 +19,8 @@
 #include <sched.h>
 #include <stdio.h>
 
+enum { KILL_PATIENCE_MS = 1000 }; /* for who is killed, after the time to end */
+
 static struct {
     uint32_t guests;
     bool taken; /* for longer than the system is here: until its slots have been given back */
@@ -216,11 +218,10 @@ static int spawn_root(struct tri_system *system)
 
 void tri_system_root_ended(struct tri_system *system, int reason)
 {
-    pthread_mutex_lock(&system->lock);
-    system->root_ended = true;
     system->root_reason = reason;
-    tri_condition_broadcast(&system->changed);
-    pthread_mutex_unlock(&system->lock);
+    ck_pr_fence_release(); /* pairs with the acquire fence in tri_bell_heard(), and with that of root_ends() */
+    ck_pr_store_uint(&system->root_ended, 1);
+    tri_bell_ring(&system->changed);
 }
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
@@ -259,8 +260,6 @@ static void destroy(struct tri_system *system)
     for (unsigned i = 0; system->selves && i < system->config.sched.workers; i++)
         tri_memory_put(system->selves[i]);
     tri_memory_put(system->selves);
-    tri_condition_destroy(&system->changed);
-    pthread_mutex_destroy(&system->lock);
     tri_names_destroy(&system->names);
     tri_memory_put(system);
 }
@@ -278,8 +277,6 @@ static struct tri_system *make(const struct tri_system_config *config)
     system->state = TRI_SYSTEM_OPEN;
     system->number = TRI_NO_SYSTEM; /* yet */
     tri_names_init(&system->names);
-    pthread_mutex_init(&system->lock, NULL);
-    tri_condition_init(&system->changed);
     system->selves = tri_memory_get_zeroed(config->sched.workers * sizeof *system->selves);
     if (system->selves)
         return system;
@@ -331,18 +328,14 @@ int tri_system_open(const struct tri_system_config *config, struct tri_system **
 
 void tri_system_stop(struct tri_system *system)
 {
-    pthread_mutex_lock(&system->lock);
-    system->stop_wanted = true;
-    tri_condition_broadcast(&system->changed);
-    pthread_mutex_unlock(&system->lock);
+    ck_pr_store_uint(&system->stop_wanted, 1);
+    tri_bell_ring(&system->changed);
 }
 
 static void insist(struct tri_system *system)
 {
-    pthread_mutex_lock(&system->lock);
-    system->stop_wanted = system->insisted = true;
-    tri_condition_broadcast(&system->changed);
-    pthread_mutex_unlock(&system->lock);
+    ck_pr_store_uint(&system->insisted, 1);
+    tri_system_stop(system);
 }
 
 static void with_system(tr_system *handle, void (*function)(struct tri_system *system))
@@ -380,53 +373,51 @@ void tr_shutdown(tr_self *self)
     tri_system_stop(self->system);
 }
 
-/* Waits until something has changed or the deadline has come: false then. A simulation goes on meanwhile. With the lock. */
-static bool wait_for_change(struct tri_system *system, int64_t deadline)
-{
-    struct tri_sim *sim = system->config.sched.sim;
-    if (!sim)
-        return tri_condition_wait_until(&system->changed, &system->lock, deadline);
-    pthread_mutex_unlock(&system->lock);
-    bool moved = tri_sim_step(sim, deadline);
-    pthread_mutex_lock(&system->lock);
-    if (!moved && deadline > sim->now)
-        sim->now = deadline;
-    return sim->now < deadline;
-}
-
 static int64_t now_of(const struct tri_system *system)
 {
     return tri_clock_now(system->config.sched.clock);
 }
 
+/* Waits until something has changed since `heard` or the deadline has come: false then. A simulation goes on meanwhile. */
+static bool wait_for_change(struct tri_system *system, uint32_t heard, int64_t deadline)
+{
+    struct tri_sim *sim = system->config.sched.sim;
+    if (!sim)
+        return tri_bell_wait(&system->changed, heard, deadline);
+    if (!tri_sim_step(sim, deadline) && deadline > sim->now)
+        sim->now = deadline;
+    return sim->now < deadline;
+}
+
 void tri_system_wait(struct tri_system *system)
 {
-    pthread_mutex_lock(&system->lock);
-    while (!system->root_ended && !system->stop_wanted)
-        tri_condition_wait(&system->changed, &system->lock);
-    pthread_mutex_unlock(&system->lock);
+    for (;;) {
+        uint32_t heard = tri_bell_heard(&system->changed);
+        if (ck_pr_load_uint(&system->root_ended) || ck_pr_load_uint(&system->stop_wanted))
+            return;
+        tri_bell_wait(&system->changed, heard, TR_FOREVER);
+    }
 }
 
 /* Waits until the root has ended: true, or false when the deadline has passed or somebody insists. */
 static bool root_ends(struct tri_system *system, int64_t deadline, bool *insisted)
 {
-    bool in_time = true;
-    pthread_mutex_lock(&system->lock);
-    while (!system->root_ended && in_time && !system->insisted)
-        in_time = wait_for_change(system, deadline);
-    bool ended = system->root_ended;
-    *insisted = system->insisted;
-    pthread_mutex_unlock(&system->lock);
-    return ended;
+    for (bool in_time = true;;) {
+        uint32_t heard = tri_bell_heard(&system->changed);
+        bool ended = ck_pr_load_uint(&system->root_ended);
+        ck_pr_fence_acquire(); /* its reason */
+        *insisted = ck_pr_load_uint(&system->insisted);
+        if (ended || !in_time || *insisted)
+            return ended;
+        in_time = wait_for_change(system, heard, deadline);
+    }
 }
 
 static void pause_ms(struct tri_system *system, int ms)
 {
     int64_t until = now_of(system) + TR_MS(ms);
-    pthread_mutex_lock(&system->lock);
-    while (wait_for_change(system, until) && system->config.sched.sim)
+    while (wait_for_change(system, tri_bell_heard(&system->changed), until) && system->config.sched.sim)
         ;
-    pthread_mutex_unlock(&system->lock);
 }
 
 /* How many actors there are; 0 only if there are none: those that have ended are counted first, so what one of them spawned
@@ -461,6 +452,16 @@ static void name_stragglers(struct tri_system *system)
     }
 }
 
+/* A job that runs when nobody waits for it any more. */
+static void name_job(const struct tri_runner *runner)
+{
+    char ref[TR_REF_TEXT];
+    const char *name = ck_pr_load_ptr(&runner->owner);
+    if (name)
+        tri_log(TR_LOG_ERROR, "shutdown: a job of actor %s %s has not returned", name,
+            tr_ref_text((tr_ref){ ck_pr_load_64(&runner->owner_ref) }, ref));
+}
+
 /* Ends all actors that are left: true, or false when some are after the deadline. */
 static bool all_end(struct tri_system *system, int64_t deadline)
 {
@@ -488,9 +489,9 @@ static void check_balance(struct tri_system *system)
 
 bool tri_system_end(struct tri_system *system, int *result)
 {
-    int64_t patience = system->config.shutdown_ns;
-    int64_t deadline = tri_time_add(now_of(system), patience);
+    int64_t deadline = tri_time_add(now_of(system), system->config.shutdown_ns);
 
+    system->blocking.late = name_job; /* the pool has not been closed, so nobody looks */
     ck_pr_store_uint(&system->state, TRI_SYSTEM_STOPPING);
     ck_pr_fence_memory(); /* before anybody living is counted; pairs with tr_probe_open() */
     tri_ask_to_end(NULL, system->root, TR_ESHUTDOWN);
@@ -498,7 +499,9 @@ bool tri_system_end(struct tri_system *system, int *result)
     if (!in_time)
         tri_log(TR_LOG_ERROR, "shutdown: the root actor has not ended%s; all actors are killed",
             insisted ? "" : " in time");
-    deadline = tri_time_add(now_of(system), (insisted ? 0 : patience / 4) + TR_MS(1000));
+    int64_t soonest = tri_time_add(now_of(system), TR_MS(KILL_PATIENCE_MS));
+    if (insisted || deadline < soonest)
+        deadline = soonest;
     bool empty = all_end(system, deadline);
     unsigned blocked = tri_blocking_close(&system->blocking, deadline);
     if (blocked)

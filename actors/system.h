@@ -70,11 +70,10 @@ struct tri_system {
 
     struct tri_names names;
 
-    pthread_mutex_t lock; /* of what follows */
-    struct tri_condition changed;
     tr_ref root;
-    bool stop_wanted, insisted, root_ended;
-    int root_reason;
+    struct tri_bell changed; /* one of these: */
+    unsigned int stop_wanted, insisted, root_ended;
+    int root_reason; /* written before root_ended */
 };
 
 /* Opens a system, with its root actor: 0 or an error, with the reason logged. */
@@ -83,7 +82,7 @@ int tri_system_open(const struct tri_system_config *config, struct tri_system **
 /* Lets tr_stop find the system by this handle; stops it at once if that was asked for already. */
 void tri_system_attach(struct tri_system *system, tr_system *handle);
 
-/* Begins to end it; any thread, any number of times, until the system is freed. */
+/* Begins to end it; any thread, a signal handler too, any number of times, until the system is freed. */
 void tri_system_stop(struct tri_system *system);
 
 /* As tr_stop, but nobody is waited for: what has not ended is killed. */

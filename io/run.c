@@ -249,9 +249,16 @@ int tr_open(tr_system *handle, const tr_options *options)
 
 int tr_close(tr_system *handle)
 {
+    if (tri_worker_here)
+        tri_panic("tr_close: from a handler");
     struct tri_system *system = tri_system_enter_handle(handle);
     if (!system)
         return TR_ECLOSED;
     tri_system_leave(system->number);
+    char ref[TR_REF_TEXT];
+    struct tri_runner *runner = tri_runner_here;
+    if (runner && runner->pool == &system->blocking)
+        tri_panic("tr_close: from a job of the system itself, of actor %s %s", runner->owner,
+            tr_ref_text((tr_ref){ runner->owner_ref }, ref));
     return end(system, handle);
 }

@@ -9,7 +9,7 @@
 
 enum { IDLE_SECONDS = 10 };
 
-TRI_THREAD_LOCAL struct tri_job *tri_job_here;
+TRI_THREAD_LOCAL struct tri_runner *tri_runner_here;
 
 void tri_blocking_open(struct tri_blocking *pool, unsigned limit)
 {
@@ -39,24 +39,44 @@ static struct tri_job *wait_for_job(struct tri_blocking *pool)
     return job;
 }
 
+static void add_runner(struct tri_blocking *pool, struct tri_runner *runner)
+{
+    runner->next = pool->runners;
+    runner->self = &pool->runners;
+    if (runner->next)
+        runner->next->self = &runner->next;
+    pool->runners = runner;
+}
+
+static void remove_runner(struct tri_runner *runner)
+{
+    *runner->self = runner->next;
+    if (runner->next)
+        runner->next->self = runner->self;
+}
+
 static void *thread_main(void *arg)
 {
     struct tri_blocking *pool = arg;
+    struct tri_runner runner = { .pool = pool };
     struct tri_job *job;
 
     tri_os_name_thread("troupe-blocking");
     tri_crash_thread_begin();
+    tri_runner_here = &runner;
     pthread_mutex_lock(&pool->lock);
+    add_runner(pool, &runner);
     while ((job = wait_for_job(pool))) {
         pthread_mutex_unlock(&pool->lock);
         unsigned forks = tri_forks;
-        tri_job_here = job;
+        runner.job = job;
         job->run(job, false);
-        tri_job_here = NULL;
+        runner.job = NULL;
         if (tri_unlikely(tri_forks != forks))
             tri_panic("a job goes on in a child of fork(): it must end there, by exec or _exit");
         pthread_mutex_lock(&pool->lock);
     }
+    remove_runner(&runner);
     pool->threads--;
     tri_condition_signal(&pool->ended);
     pthread_mutex_unlock(&pool->lock);
@@ -121,6 +141,8 @@ unsigned tri_blocking_close(struct tri_blocking *pool, int64_t deadline)
     while (pool->threads && in_time)
         in_time = tri_condition_wait_until(&pool->ended, &pool->lock, deadline);
     unsigned left = pool->threads;
+    for (struct tri_runner *runner = pool->runners; runner && pool->late; runner = runner->next)
+        pool->late(runner);
     pthread_mutex_unlock(&pool->lock);
     if (!left) {
         tri_condition_destroy(&pool->ended);

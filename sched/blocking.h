@@ -18,6 +18,18 @@ struct tri_job {
     void (*run)(struct tri_job *job, bool canceled);
 };
 
+/* A thread of the pool. */
+struct tri_runner {
+    struct tri_blocking *pool;
+    struct tri_runner *next, **self; /* in the pool's list */
+    struct tri_job *job; /* that it runs; NULL: none. For itself */
+    const char *owner;  /* of the job that it runs, for messages; NULL: none. Written by itself, read by any thread */
+    uint64_t owner_ref;
+};
+
+/* The calling thread, if it is one. */
+extern TRI_THREAD_LOCAL struct tri_runner *tri_runner_here;
+
 struct tri_blocking {
     void (*instead)(struct tri_blocking *pool, struct tri_job *job); /* takes the jobs of a simulated system, which has
      * no threads; without a job: the pool closes, those that it has are canceled */
@@ -25,12 +37,11 @@ struct tri_blocking {
     struct tri_condition work;  /* for idle threads */
     struct tri_condition ended; /* for the one that closes */
     struct tri_job *first, **last;
+    struct tri_runner *runners;
+    void (*late)(const struct tri_runner *runner); /* NULL; or is told of each that runs after the deadline */
     unsigned limit, threads, idle, queued;
     bool closed;
 };
-
-/* The job that the calling thread, one of a pool's, runs; NULL: none. */
-extern TRI_THREAD_LOCAL struct tri_job *tri_job_here;
 
 /* limit is at least 1. */
 void tri_blocking_open(struct tri_blocking *pool, unsigned limit);

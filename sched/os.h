@@ -58,6 +58,18 @@ void tri_condition_wait(struct tri_condition *condition, pthread_mutex_t *lock);
 /* True, or false when the deadline has come. */
 bool tri_condition_wait_until(struct tri_condition *condition, pthread_mutex_t *lock, int64_t deadline);
 
+/* A bell wakes one who waits for that something has changed. It needs no lock, so it can be rung in a signal handler. Who waits
+ * notes how often it has been rung, looks whether it has changed, and waits for the next time. */
+struct tri_bell {
+    uint32_t rings;
+};
+
+void tri_bell_ring(struct tri_bell *bell);
+uint32_t tri_bell_heard(const struct tri_bell *bell);
+
+/* Until it has been rung since then, or the deadline has come: false; or for no reason. */
+bool tri_bell_wait(struct tri_bell *bell, uint32_t heard, int64_t deadline);
+
 /* Fills the bytes with what nobody can guess: false when the system has nothing of the kind. */
 bool tri_os_random(void *bytes, size_t size);
 

@@ -3,7 +3,10 @@
 #include "mailbox/error.h"
 #include "mailbox/panic.h"
 
+#include <ck_pr.h>
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <linux/membarrier.h>
 #include <signal.h>
@@ -219,4 +222,31 @@ bool tri_condition_wait_until(struct tri_condition *condition, pthread_mutex_t *
         deadline = 0;
     struct timespec until = { deadline / 1000000000, deadline % 1000000000 };
     return pthread_cond_timedwait(&condition->posix, lock, &until) != ETIMEDOUT;
+}
+
+/* ---- bells ------------------------------------------------------------------------------------------------------- */
+
+void tri_bell_ring(struct tri_bell *bell)
+{
+    int error = errno; /* it may be a signal handler's */
+    ck_pr_fence_release(); /* what has changed before it; pairs with tri_bell_heard() */
+    ck_pr_inc_32(&bell->rings);
+    syscall(SYS_futex, &bell->rings, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    errno = error;
+}
+
+uint32_t tri_bell_heard(const struct tri_bell *bell)
+{
+    uint32_t heard = ck_pr_load_32(&bell->rings);
+    ck_pr_fence_acquire();
+    return heard;
+}
+
+bool tri_bell_wait(struct tri_bell *bell, uint32_t heard, int64_t deadline)
+{
+    if (deadline < 0)
+        deadline = 0;
+    struct timespec until = { deadline / 1000000000, deadline % 1000000000 };
+    long result = syscall(SYS_futex, &bell->rings, FUTEX_WAIT_BITSET_PRIVATE, heard, &until, NULL, FUTEX_BITSET_MATCH_ANY);
+    return result == 0 || errno != ETIMEDOUT;
 }

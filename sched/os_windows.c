@@ -203,14 +203,46 @@ void tri_condition_wait(struct tri_condition *condition, pthread_mutex_t *lock)
     wait(condition, lock, INFINITE);
 }
 
-/* Waits for the time that is left in whole milliseconds, rounded up, and at most a minute; whether it is over only the clock
- * says. */
-bool tri_condition_wait_until(struct tri_condition *condition, pthread_mutex_t *lock, int64_t deadline)
+/* The time that is left in whole milliseconds, rounded up, and at most a minute; whether it is over only the clock says. */
+static DWORD wait_ms(int64_t deadline)
 {
     const int64_t ms = 1000000, minute = 60000 * ms;
     int64_t now = tri_os_now();
     if (deadline <= now)
+        return 0;
+    return (DWORD)(deadline < now + minute ? (deadline - now + ms - 1) / ms : minute / ms);
+}
+
+bool tri_condition_wait_until(struct tri_condition *condition, pthread_mutex_t *lock, int64_t deadline)
+{
+    DWORD ms = wait_ms(deadline);
+    if (!ms)
         return false;
-    wait(condition, lock, (DWORD)(deadline < now + minute ? (deadline - now + ms - 1) / ms : minute / ms));
+    wait(condition, lock, ms);
+    return tri_os_now() < deadline;
+}
+
+/* ---- bells ------------------------------------------------------------------------------------------------------- */
+
+void tri_bell_ring(struct tri_bell *bell)
+{
+    ck_pr_fence_release(); /* what has changed before it; pairs with tri_bell_heard() */
+    ck_pr_inc_32(&bell->rings);
+    WakeByAddressAll(&bell->rings);
+}
+
+uint32_t tri_bell_heard(const struct tri_bell *bell)
+{
+    uint32_t heard = ck_pr_load_32(&bell->rings);
+    ck_pr_fence_acquire();
+    return heard;
+}
+
+bool tri_bell_wait(struct tri_bell *bell, uint32_t heard, int64_t deadline)
+{
+    DWORD ms = wait_ms(deadline);
+    if (!ms)
+        return false;
+    WaitOnAddress(&bell->rings, &heard, sizeof heard, ms);
     return tri_os_now() < deadline;
 }

@@ -317,17 +317,21 @@ Test(block, shutdown_waits_for_jobs_that_run_and_drops_those_that_have_not_begun
     }
 }
 
+/* It has the whole time to end in, though the root has ended long before. */
 Test(block, a_job_that_does_not_return_is_named_at_shutdown)
 {
     static struct job job;
     gate_init(&job.gate);
     capture_log(TR_LOG_ERROR);
-    open_system_with((tr_options){ .workers = 1, .shutdown_ns = TR_MS(10) });
+    open_system_with((tr_options){ .workers = 1, .shutdown_ns = TR_MS(1500) });
     perform(make_puppet(0), block, &(struct blocking){ &job, run_through_gate, { 0 } });
     gate_await(&job.gate);
     tr_probe_close(probe);
+    int64_t began = tri_clock_now(&tri_clock_real);
     cr_assert_eq(tr_close(&test_system), TR_ETIMEDOUT);
+    cr_assert_geq(tri_clock_now(&tri_clock_real) - began, TR_MS(1500), "all of the time was the job's");
     cr_assert_eq(logged("1 blocking jobs have not returned"), 1, "%s", captured.text);
+    cr_assert_eq(logged("a job of actor puppet <0."), 1, "%s", captured.text);
     gate_open(&job.gate);
     wait_for(&job.drops, 1);
 }

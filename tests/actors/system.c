@@ -172,6 +172,46 @@ Test(system, running_a_system_from_a_handler_ends_the_process)
     expect_panic(run_from_a_handler, "tr_run: from a handler", "in actor puppet <", "handling act");
 }
 
+static int close_it(void *arg)
+{
+    (void)arg;
+    return tr_close(&test_system);
+}
+
+static int close_here(tr_self *self, void *arg)
+{
+    (void)self;
+    return close_it(arg);
+}
+
+static int close_in_a_job(tr_self *self, void *arg)
+{
+    tr_block(self, close_it, arg);
+    return TR_CONTINUE;
+}
+
+static void close_from_a_handler(void)
+{
+    open_system(1);
+    perform(make_puppet(0), close_here, NULL);
+}
+
+static void close_from_a_job(void)
+{
+    open_system(1);
+    tr_ref puppet = make_puppet(0);
+    perform(puppet, close_in_a_job, NULL);
+    for (;;)
+        settle(puppet);
+}
+
+/* It would wait for itself. */
+Test(system, closing_a_system_from_a_handler_or_a_job_of_its_own_ends_the_process)
+{
+    expect_panic(close_from_a_handler, "tr_close: from a handler", "in actor puppet <", "handling act");
+    expect_panic(close_from_a_job, "tr_close: from a job of the system itself, of actor puppet <");
+}
+
 /* ---- several ----------------------------------------------------------------------------------------------------- */
 
 /* A second system beside the one of the support, with a probe of its own. */

@@ -5,8 +5,40 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+
+/* ---- stopped in a signal handler ---------------------------------------------------------------------------------- */
+
+static tr_system interrupted;
+static uint32_t interruptions;
+
+static void stop_now(int number)
+{
+    (void)number;
+    ck_pr_inc_32(&interruptions);
+    tr_stop(&interrupted);
+}
+
+static const tr_actor idle_root = { TR_SPEC, .name = "root", .receive = quiet_receive };
+
+/* Which may interrupt the thread that waits, wherever it is. */
+Test(run_linux, tr_stop_is_safe_in_a_signal_handler)
+{
+    struct sigaction action = { .sa_handler = stop_now };
+    cr_assert_eq(sigaction(SIGALRM, &action, NULL), 0);
+    for (unsigned i = 0; i < scaled(60, 3000); i++) {
+        const struct itimerval often = { { 0, 50 }, { 0, 1 + i * 37 % 3000 } }, never = { { 0, 0 }, { 0, 0 } };
+        memset(&interrupted, 0, sizeof interrupted);
+        setitimer(ITIMER_REAL, &often, NULL);
+        int result = tr_run(&(tr_options){ .actor = &idle_root, .workers = 2, .system = &interrupted });
+        setitimer(ITIMER_REAL, &never, NULL);
+        cr_assert_eq(result, 0, "%s", tr_error_name(result));
+    }
+    cr_assert_gt(ck_pr_load_32(&interruptions), 0u);
+    signal(SIGALRM, SIG_IGN);
+}
 
 /* ---- signals ----------------------------------------------------------------------------------------------------- */
 

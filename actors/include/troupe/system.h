@@ -15,7 +15,7 @@ typedef struct tr_system {
 } tr_system;
 
 /* Begins to end the system: its root actor is asked to end with TR_ESHUTDOWN, and so on down. Any number of times; before
- * the system runs, too: then it starts, stops and ends. Any thread. */
+ * the system runs, too: then it starts, stops and ends. Any thread; in a signal handler, too. */
 void tr_stop(tr_system *system);
 
 /* The same for the system of the running actor. In a handler. */

@@ -35,7 +35,8 @@ typedef struct tr_options {
                            * handles, or abort) is reported to standard error with the worker, the actor, the message, its
                            * sender and what was handled before; then all goes on as it would have without. With this it is
                            * not, if all systems have it; nor under a sanitizer */
-    int64_t shutdown_ns; /* time for everything to end; what is left after that is killed, and named; 0: 30 s */
+    int64_t shutdown_ns; /* time for everything to end, actors and jobs; what is left after that is killed, and has a second;
+                          * what is left then is named; 0: 30 s */
     uint64_t seed;       /* of tr_random; 0: drawn */
     tr_system *system;   /* lets others stop it (tr_stop); may be NULL */
 } tr_options;
@@ -57,7 +58,7 @@ int tr_run(const tr_options *options);
 
 /* The two halves of it, for programs that do something else meanwhile: starts a system, and stops it and waits for its end.
  * `system` is the caller's, zeroed, and stays where it is; tr_close may be called once for each tr_open that answered 0,
- * from the same thread or another. */
+ * from the same thread or another, but for a handler or one of the system's own jobs. */
 int tr_open(tr_system *system, const tr_options *options);
 int tr_close(tr_system *system);
 
