@@ -7,9 +7,12 @@
 #define TRI_SOCKET_H
 
 #include "io/address.h"
+#include "io/shortage.h"
+#include "mailbox/compiler.h"
 
 #include <troupe/error.h>
 
+#include <ck_pr.h>
 #include <stdbool.h>
 
 typedef int tri_fd;
@@ -123,6 +126,8 @@ static inline int tri_socket_adopt(tri_fd fd)
 static inline void tri_socket_close(tri_fd fd)
 {
     tri_socket_class(fd)->close_it(fd);
+    if (tri_unlikely(ck_pr_load_32(&tri_shortage_waiting)))
+        tri_shortage_over();
 }
 
 /* For ports. Accepts one connection, non-blocking and close-on-exec: the descriptor, or an error; TR_EAGAIN when there is

@@ -4,6 +4,8 @@
  * An accepted descriptor becomes a connection on one of the workers (in turn, or on the listener's own), and the owner is
  * told. A failure of one connection never ends the listener.
  */
+#include "io/meaning.h"
+#include "io/shortage.h"
 #include "io/tcp_connection.h"
 #include "sched/log.h"
 
@@ -13,7 +15,13 @@ TR_DEFINE(tr_tcp_listening);
 TR_DEFINE(tr_tcp_accepted);
 TR_DEFINE(tr_tcp_accept_paused);
 
-enum { SOCKETS_MAX = 8, BACKLOG = 1024, PAUSE_MS = 1000 };
+enum {
+    SOCKETS_MAX = 8,
+    BACKLOG = 1024,
+    PAUSE_MS = 1000,
+    FAILURES = 16, /* after so many in a row, … */
+    FAILURES_MS = 100, /* … so long a pause */
+};
 
 struct socket_state {
     TRI_ALIGNED struct tri_endpoint end; /* as every message */
@@ -27,7 +35,10 @@ struct listener {
     uint16_t next_home; /* where the next connection goes */
     struct tri_tcp_settings *settings;
     bool stay;
-    bool paused;  /* for want of descriptors or memory */
+    bool paused;  /* for want of descriptors or memory, the last time at */
+    int64_t paused_at;
+    bool waits;   /* for a timer, to go on */
+    uint32_t failures; /* connections that could not be accepted, in a row */
     bool ending, reset, deaf;
     int reason;
 };
@@ -141,42 +152,28 @@ static int offer(tr_self *self, struct listener *me, tri_fd fd)
     return 0;
 }
 
-static bool is_exhaustion(int error)
+static void accept_on(tr_self *self, struct socket_state *s)
 {
-    return error == TR_EMFILE || error == TR_ENFILE || error == TR_ENOBUFS || error == TR_ENOMEM;
-}
-
-/* Of the one connection, not of the socket. accept(2) says that these are to be taken as "try again". */
-static bool is_of_connection(int error)
-{
-    switch (error) {
-    case TR_ECONNABORTED:
-    case TR_ECONNRESET:
-    case TR_EINTR:
-    case TR_EAGAIN:
-    case TR_EPROTO:
-    case TR_EPERM:
-    case TR_ENETDOWN:
-    case TR_ENETUNREACH:
-    case TR_EHOSTDOWN:
-    case TR_EHOSTUNREACH:
-    case TR_ENOTSUP:
-    case TR_ETIMEDOUT: return true;
-    default: return false;
-    }
+    if (s->end.fd != TRI_NO_FD && s->end.read.state == TRI_OP_IDLE)
+        tri_op_submit(self, &s->end, &s->end.read, TRI_OP_ACCEPT, 0);
 }
 
 static void go_on(tr_self *self, struct listener *me)
 {
-    for (uint32_t i = 0; i < me->count; i++) {
-        struct socket_state *s = &me->sockets[i];
-        if (s->end.fd != TRI_NO_FD && s->end.read.state == TRI_OP_IDLE)
-            tri_op_submit(self, &s->end, &s->end.read, TRI_OP_ACCEPT, 0);
-    }
+    for (uint32_t i = 0; i < me->count; i++)
+        accept_on(self, &me->sockets[i]);
 }
 
-/* Says so once, and tries again in a second. */
-static void pause_accepting(tr_self *self, struct listener *me, int error)
+/* Whichever sockets do not accept by then do so again; this one is among them. */
+static void go_on_later(tr_self *self, struct listener *me, struct socket_state *s, int64_t ns)
+{
+    me->waits = me->waits || tr_after(self, ns, 0).bits;
+    if (!me->waits) /* not even memory for a timer */
+        tri_port_wait_for_memory(tri_io_port(self->worker), self->slot, &s->end.read);
+}
+
+/* Says so once, and tries again in a second; sooner, if a descriptor is closed. */
+static void pause_accepting(tr_self *self, struct listener *me, struct socket_state *s, int error)
 {
     if (!me->paused) {
         tr_tcp_accept_paused paused = { .reason = error };
@@ -184,8 +181,19 @@ static void pause_accepting(tr_self *self, struct listener *me, int error)
         tri_log(TR_LOG_WARNING, "no connection can be accepted: %s; trying again every second", tr_strerror(error));
         tell(self, me, &tr_tcp_accept_paused_type, &paused, sizeof paused);
     }
-    if (tr_after(self, TR_MS(PAUSE_MS), 0).bits == 0) /* not even memory for a timer */
-        tri_port_wait_for_memory(tri_io_port(self->worker), self->slot, &me->sockets[0].end.read);
+    me->paused_at = tr_now(self);
+    if ((error == TR_EMFILE || error == TR_ENFILE) && s->end.fd < TRI_SIM_FD)
+        tri_shortage_wait(self->me);
+    go_on_later(self, me, s, TR_MS(PAUSE_MS));
+}
+
+/* What is wrong with one connection is wrong with many, perhaps: a rule of a packet filter may refuse them all. */
+static void skip_connection(tr_self *self, struct listener *me, struct socket_state *s)
+{
+    if (++me->failures < FAILURES)
+        accept_on(self, s);
+    else
+        go_on_later(self, me, s, TR_MS(FAILURES_MS));
 }
 
 static void on_accepted(tr_self *self, struct listener *me, tri_fd fd)
@@ -194,10 +202,11 @@ static void on_accepted(tr_self *self, struct listener *me, tri_fd fd)
         tri_socket_close(fd);
         return;
     }
+    me->failures = 0;
     int error = offer(self, me, fd);
     if (error) {
         tri_log(TR_LOG_WARNING, "an accepted connection is closed: %s", tr_strerror(error));
-    } else if (me->paused) {
+    } else if (me->paused && tr_now(self) - me->paused_at >= TR_MS(PAUSE_MS)) { /* not with each that is closed and opened */
         me->paused = false;
         tri_log(TR_LOG_WARNING, "connections are accepted again");
     }
@@ -206,6 +215,7 @@ static void on_accepted(tr_self *self, struct listener *me, tri_fd fd)
 static int on_accept(tr_self *self, struct listener *me, struct tri_op *op)
 {
     struct tri_completion done = tri_op_take(self, op);
+    struct socket_state *s = tri_container_of(op, struct socket_state, end.read);
     struct tri_accepted *list = op->accepted;
     op->accepted = NULL;
     for (uint32_t i = 0; list && i < list->count; i++)
@@ -216,15 +226,14 @@ static int on_accept(tr_self *self, struct listener *me, struct tri_op *op)
         return finish(self, me);
     if (!done.terminal)
         return TR_CONTINUE;
-    if (is_exhaustion(done.result))
-        pause_accepting(self, me, done.result);
-    else if (is_of_connection(done.result))
-        go_on(self, me);
-    else {
+    switch (tri_meaning_of(TRI_OP_ACCEPT, done.result)) {
+    case TRI_PAUSE: pause_accepting(self, me, s, done.result); return TR_CONTINUE;
+    case TRI_AGAIN:
+    case TRI_CONNECTION: skip_connection(self, me, s); return TR_CONTINUE;
+    default:
         tri_log(TR_LOG_ERROR, "a listening socket failed: %s", tr_strerror(done.result));
         return end_it(self, me, done.result);
     }
-    return TR_CONTINUE;
 }
 
 /* ---- the actor --------------------------------------------------------------------------------------------------- */
@@ -252,8 +261,11 @@ static int listener_receive(tr_self *self, void *state, const tr_msg *m)
     struct listener *me = state;
     if (m->type == &tri_op_type)
         return on_accept(self, me, (struct tri_op *)(void *)m);
-    if (tr_is(tr_timeout, m) && !me->ending)
+    if (tr_is(tr_timeout, m) && !me->ending) {
+        me->waits = false;
+        me->failures = 0;
         go_on(self, me);
+    }
     if (!tr_is(tri_tcp_command, m))
         return TR_CONTINUE;
     switch (tr_body(tri_tcp_command, m)->verb) {
@@ -305,7 +317,8 @@ static bool listener_released(struct tri_slot *slot, void *state)
     close_sockets(worker, me);
     bool told = say_closed(self, me);
     if (told) {
-        tri_port_forget(tri_io_port(worker), &me->sockets[0].end.read);
+        for (uint32_t i = 0; i < me->count; i++)
+            tri_port_forget(tri_io_port(worker), &me->sockets[i].end.read);
         tri_tcp_settings_unref(me->settings);
     } else {
         tri_port_wait_for_memory(tri_io_port(worker), slot, &me->sockets[0].end.read);

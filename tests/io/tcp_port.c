@@ -157,7 +157,8 @@ static void greet(tr_ref listener, const tr_address *address)
 Test(tcp_port, a_connection_that_cannot_be_accepted_does_not_touch_the_listener)
 {
     static const int errors[] = { TR_ECONNABORTED, TR_ECONNRESET, TR_EPROTO, TR_EPERM, TR_EINTR, TR_EAGAIN,
-        TR_ETIMEDOUT, TR_ENETDOWN, TR_ENETUNREACH, TR_EHOSTDOWN, TR_EHOSTUNREACH };
+        TR_ETIMEDOUT, TR_ENETDOWN, TR_ENETUNREACH, TR_EHOSTDOWN, TR_EHOSTUNREACH, TR_ENOTSUP, TR_EACCES, TR_EPROTONOSUPPORT,
+        TR_EUNKNOWN };
     tr_ref listener;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
         open_scripted((struct script){ .kind = TRI_OP_ACCEPT, .error = errors[i], .times = 5 });
@@ -169,26 +170,63 @@ Test(tcp_port, a_connection_that_cannot_be_accepted_does_not_touch_the_listener)
     }
 }
 
-/* B37: one report, one try a second, and it recovers by itself. */
+/* As of a packet filter that refuses them all. */
+Test(tcp_port, connections_that_cannot_be_accepted_one_after_the_other_do_not_keep_it_busy)
+{
+    tr_ref listener;
+    open_scripted((struct script){ .kind = TRI_OP_ACCEPT, .error = TR_EPERM, .times = 40 });
+    int64_t start = tri_clock_now(&tri_clock_real);
+    tr_address address = listen_somewhere(&listener, NULL);
+    greet(listener, &address);
+    cr_assert_geq(tri_clock_now(&tri_clock_real) - start, TR_MS(200)); /* a pause after every sixteenth */
+    close_system();
+}
+
+/* B37: one report, one try a second, for all sockets of a listener together, and it recovers by itself. */
 Test(tcp_port, want_of_descriptors_or_memory_is_told_once_and_tried_again_every_second)
 {
-    static const int errors[LISTENERS] = { TR_EMFILE, TR_ENFILE, TR_ENOBUFS, TR_ENOMEM };
-    tr_ref refs[4];
-    tr_address addresses[4];
+    enum { REFS = 4, MORE = 3 }; /* the last one has so many more sockets */
+    static const int errors[LISTENERS] = { TR_EMFILE, TR_ENFILE, TR_ENOBUFS, TR_ENOMEM, TR_EMFILE, TR_EMFILE, TR_EMFILE };
+    tr_ref refs[REFS];
+    tr_address addresses[REFS];
     open_scripted((struct script){ .kind = TRI_OP_ACCEPT, .errors = errors, .times = 2 });
     int64_t start = tri_clock_now(&tri_clock_real);
-    for (int i = 0; i < 4; i++) {
-        addresses[i] = listen_somewhere(&refs[i], NULL);
+    for (int i = 0; i < REFS; i++) {
+        refs[i] = listen_on(i < REFS - 1 ? "127.0.0.1:0" : "127.0.0.1:0,127.0.0.2:0,127.0.0.3:0,127.0.0.4:0");
+        for (int more = i < REFS - 1 ? 0 : MORE; more >= 0; more--)
+            addresses[i] = tr_body(tr_tcp_listening, expect(tr_tcp_listening))->address;
         const tr_msg *m = expect(tr_tcp_accept_paused);
         cr_assert(tr_ref_eq(m->from, refs[i]));
         cr_assert_eq(tr_body(tr_tcp_accept_paused, m)->reason, errors[i]);
     }
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < REFS; i++)
         greet(refs[i], &addresses[i]);
     cr_assert_geq(tri_clock_now(&tri_clock_real) - start, TR_SECONDS(2)); /* it was tried in vain after one */
     close_system();
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < REFS + MORE; i++)
         cr_assert_eq(listeners[i].submitted, 3, "%u times", listeners[i].submitted);
+}
+
+/* A descriptor that is closed is one that can be had: then it is not waited for a second. */
+Test(tcp_port, for_want_of_descriptors_it_waits_until_one_is_closed)
+{
+    int peer;
+    tr_ref listener;
+    bool sooner = false;
+    for (int round = 0; round < 10 && !sooner; round++) { /* the machine may be slow */
+        open_scripted((struct script){ .kind = TRI_OP_ACCEPT, .error = TR_EMFILE, .times = 1 });
+        tr_ref c = connected_pair(&peer, NULL);
+        tr_address address = listen_somewhere(&listener, NULL);
+        int64_t start = tri_clock_now(&tri_clock_real);
+        expect(tr_tcp_accept_paused);
+        act(ABORT, c);
+        expect_closed(c, 0);
+        greet(listener, &address);
+        sooner = tri_clock_now(&tri_clock_real) - start < TR_SECONDS(1);
+        close(peer);
+        close_system();
+    }
+    cr_assert(sooner);
 }
 
 Test(tcp_port, an_error_of_the_listening_socket_itself_ends_the_listener)

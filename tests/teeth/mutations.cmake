@@ -1065,6 +1065,24 @@ mutation(the_kernel_knows_who_is_connected
   NEW [[    int error = 0;]]
   TEST io/uring FILTER uring/a_connection_without_a_peer* PORT uring)
 
+mutation(each_socket_waits_for_itself
+  FILE io/tcp_listener.c
+  OLD [[    me->waits = me->waits || tr_after(self, ns, 0).bits;]]
+  NEW [[    me->waits = tr_after(self, ns, 0).bits;]]
+  TEST io/tcp_port FILTER tcp_port/want_of*)
+
+mutation(connections_that_fail_are_not_counted
+  FILE io/tcp_listener.c
+  OLD [[    if (++me->failures < FAILURES)]]
+  NEW [[    if (true)]]
+  TEST io/tcp_port FILTER tcp_port/connections_that_cannot*)
+
+mutation(a_closed_descriptor_helps_nobody
+  FILE io/shortage.c
+  OLD [[            tri_signal(worker]]
+  NEW [[            if (false) tri_signal(worker]]
+  TEST io/tcp_port FILTER tcp_port/for_want*)
+
 mutation(the_end_of_a_stream_is_an_edge
   FILE io/epoll.c
   OLD [[    return !endpoint->foreign && !(endpoint->ready & (HUNG_UP | URGENT));]]
@@ -1195,8 +1213,8 @@ mutation(nobody_misses_what_nobody_took
 
 mutation(a_paused_listener_has_no_timer
   FILE io/tcp_listener.c
-  OLD [[    if (tr_after(self, TR_MS(PAUSE_MS), 0).bits == 0)]]
-  NEW [[    if (false)]]
+  OLD [[    go_on_later(self, me, s, TR_MS(PAUSE_MS));]]
+  NEW [[]]
   TEST io/tcp_listen FILTER tcp_listen/without_descriptors*)
 
 mutation(a_pause_is_told_again_and_again
@@ -1207,16 +1225,16 @@ mutation(a_pause_is_told_again_and_again
   TEST io/tcp_listen FILTER tcp_listen/without_descriptors*)
 
 mutation(want_of_descriptors_ends_a_listener
-  FILE io/tcp_listener.c
-  OLD [[    return error == TR_EMFILE || error]]
-  NEW [[    return error]]
+  FILE io/meaning.c
+  OLD [[    ROW(TR_EMFILE,      CONNECTION, PAUSE, ]]
+  NEW [[    ROW(TR_EMFILE,      CONNECTION, SOCKET, ]]
   TEST io/tcp_listen FILTER tcp_listen/without_descriptors*)
 
 mutation(a_pause_never_ends
   FILE io/tcp_listener.c
-  OLD [[    if (tr_is(tr_timeout, m) && !me->ending)
+  OLD [[        me->failures = 0;
         go_on(self, me);]]
-  NEW [[]]
+  NEW [[        me->failures = 0;]]
   TEST io/tcp_listen FILTER tcp_listen/without_descriptors*)
 
 mutation(the_end_is_told_twice

@@ -1,0 +1,39 @@
+/*
+ * A few words, each with a reference, or 0. Who has taken a reference out, by CAS, signals it; so each is signalled once. A
+ * reference that comes into a word just after somebody has looked at it is not signalled by him: hence the hint.
+ */
+#include "io/shortage.h"
+
+#include "actors/self.h"
+
+enum { WAITERS = 32 };
+
+uint32_t tri_shortage_waiting;
+
+static uint64_t waiters[WAITERS];
+
+void tri_shortage_wait(tr_ref transport)
+{
+    for (unsigned i = 0; i < WAITERS; i++) {
+        uint64_t there = ck_pr_load_64(&waiters[i]);
+        if (there == transport.bits)
+            return;
+        if (there == 0 && ck_pr_cas_64(&waiters[i], 0, transport.bits)) {
+            ck_pr_inc_32(&tri_shortage_waiting);
+            return;
+        }
+    }
+}
+
+void tri_shortage_over(void)
+{
+    struct tri_worker *worker = tri_worker_here;
+    for (unsigned i = 0; i < WAITERS; i++) {
+        uint64_t there = ck_pr_load_64(&waiters[i]);
+        if (there && ck_pr_cas_64(&waiters[i], there, 0)) {
+            ck_pr_dec_32(&tri_shortage_waiting);
+            tri_signal(worker ? worker->context : NULL, (tr_ref){ there }, TRI_SIGNAL_RETRY);
+            return;
+        }
+    }
+}
