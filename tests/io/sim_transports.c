@@ -340,6 +340,45 @@ Test(sim_transports, what_arrives_while_it_is_paused_is_not_lost)
     cr_assert(seen[0] && seen[1] && seen[2], "%u, %u, %u", seen[0], seen[1], seen[2]);
 }
 
+/* ---- handing over ------------------------------------------------------------------------------------------------ */
+
+/* It notes what it hears in the same story. */
+static int heir_receive(tr_self *self, void *state, const tr_msg *m)
+{
+    (void)state;
+    tell(" | heir");
+    note_message(self, m);
+    return tr_is(tr_tcp_closed, m) ? TR_STOP : TR_CONTINUE;
+}
+
+static const tr_actor heir_actor = { TR_SPEC, .name = "heir", .receive = heir_receive };
+
+static int hand_over_and_wait(tr_self *self, const tr_msg *m)
+{
+    if (tr_is(tr_tcp_data, m)) {
+        tr_ref heir = tr_spawn(self, &heir_actor, NULL);
+        tr_tcp_own(self, run.connection, heir);
+        tr_monitor_set(self, heir);
+    }
+    return tr_is(tr_down, m) ? TR_STOP : TR_CONTINUE;
+}
+
+/* B12: what comes while the owner handles what came before, and hands over, is the heir's: under each seed, whether it has
+ * arrived by then or not. */
+Test(sim_transports, handed_over_in_a_handler_the_next_bytes_are_the_heirs)
+{
+    static const tr_sim_step steps[] = {
+        { "receive", .bytes = "one" },
+        { "receive", .bytes = "two" },
+        { "receive", .bytes = "three", .after_ns = TR_MS(1) },
+        { "receive", .after_ns = TR_MS(1) },
+        { .operation = "close" },
+        { 0 },
+    };
+    expect_story("connected | data one | heir | data two | heir | data@1 three | heir | eof@2 | heir | closed@2 | down@2",
+        .steps = steps, .heard = hand_over_and_wait, .stays = true);
+}
+
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static int write_three(tr_self *self, const tr_msg *m)

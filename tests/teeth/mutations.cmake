@@ -1257,6 +1257,21 @@ mutation(data_does_not_wait_until_the_last_was_handled
   NEW [[    me->end.read.received = NULL;]]
   TEST io/tcp_flow FILTER tcp_flow/*)
 
+mutation(a_hand_over_does_not_wait_for_what_is_handled
+  FILE io/tcp_connection.c
+  OLD [[    if (!(me->flags & TRI_TCP_UNHANDLED) && window > 0) {]]
+  NEW [[    if (window > 0) {]]
+  TEST io/sim_transports FILTER sim_transports/handed_over* PORT epoll DEFAULT)
+
+mutation(what_comes_with_a_cancel_is_dropped
+  FILE io/tcp_connection.c
+  OLD [[    tri_tcp_note_activity(self, me);
+    choose_steps(me);]]
+  NEW [[    if (done.result == TR_ECANCELED)
+        tri_tcp_drop_received(me);
+    choose_steps(me);]]
+  TEST io/sim_transports FILTER sim_transports/what_arrives_while_it_is_paused* PORT epoll)
+
 mutation(the_end_is_told_before_the_data
   FILE io/tcp_connection.c
   OLD [[        if (me->end.read.received) {
