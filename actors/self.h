@@ -8,6 +8,7 @@
 #define TRI_SELF_H
 
 #include "actors/cold.h"
+#include "actors/loss.h"
 #include "actors/outbox.h"
 #include "actors/system.h"
 #include "mailbox/panic.h"
@@ -50,6 +51,7 @@ struct tr_self {
     struct tri_outbox outbox;
     struct tri_cache slots, promises;
     struct tri_counters counters;
+    struct tri_losses losses;
     const tr_type *history[TRI_HISTORY]; /* of what was handled last, each at its number: for a crash's report */
 };
 

@@ -9,6 +9,8 @@
 #include <troupe/dead_letter.h>
 #include <troupe/post.h>
 
+#include <inttypes.h>
+
 /* ---- fates ------------------------------------------------------------------------------------------------------- */
 
 TR_DEFINE(tr_dead_letter);
@@ -56,9 +58,23 @@ static void note_dead(tr_self *self, struct tri_system *system, const tr_dead_le
     }
 }
 
+/* For the log; what others than workers lose is counted by all of them together. */
+static TRI_COLD void count_loss(tr_self *self, struct tri_system *system, const tr_dead_letter *note)
+{
+    if (self && self->worker) {
+        tri_loss_count(&self->losses, note, self->worker->now);
+    } else if (system) {
+        pthread_mutex_lock(&system->losses_lock);
+        tri_loss_count(&system->losses, note, tri_clock_now(system->config.sched.clock));
+        pthread_mutex_unlock(&system->losses_lock);
+    }
+}
+
 static void dead(tr_self *self, struct tri_system *system, const tr_dead_letter *note)
 {
     count_fate(self, system, fate_of(note->reason));
+    if (note->reason == TR_EFULL)
+        count_loss(self, system, note);
     note_dead(self, system, note);
 }
 
@@ -104,26 +120,28 @@ TRI_NOINLINE enum tri_push tri_deliver_to(tr_self *self, struct tri_slot *slot, 
     return push;
 }
 
-/* The bulk a message carries is charged to its receiver; promised messages are not. */
-static bool charge_bulk(struct tri_slot *slot, tr_msg *m)
+/* The bulk a message carries is charged to its receiver; promised messages are not. What stops when it is full is told so. */
+static bool charge_bulk(tr_self *self, struct tri_slot *slot, tr_msg *m)
 {
-    if (tri_likely(!m->type->bulk) || m->flags_ & TRI_MSG_EXEMPT)
+    uint64_t bytes = m->flags_ & TRI_MSG_EXEMPT ? 0 : tri_msg_bulk(m);
+    if (tri_likely(!bytes))
         return true;
-    size_t bytes = m->type->bulk(tri_msg_body(m));
     if (tri_unlikely(bytes > TRI_BULK_MAX))
-        tri_panic("the bulk of a %s cannot be %zu bytes", m->type->name, bytes);
-    if (bytes && !tri_mailbox_add_bulk(&slot->box, m->generation_, bytes))
-        return false;
-    if (bytes)
+        tri_panic("the bulk of a %s cannot be %" PRIu64 " bytes", m->type->name, bytes);
+    if (tri_mailbox_add_bulk(&slot->box, m->generation_, bytes)) {
         m->flags_ |= TRI_MSG_BULK;
-    return true;
+        return true;
+    }
+    if (tri_mailbox_policy(&slot->box) == TRI_STOP)
+        tri_signal(self, tri_ref_make(m->generation_, tri_ref_slot(tri_slot_ref(slot))), TRI_SIGNAL_FULL);
+    return false;
 }
 
 static void uncharge_bulk(struct tri_slot *slot, tr_msg *m)
 {
     if (tri_unlikely(m->flags_ & TRI_MSG_BULK)) {
         m->flags_ &= (uint16_t)~TRI_MSG_BULK;
-        tri_mailbox_sub_bulk(&slot->box, m->generation_, m->type->bulk(tri_msg_body(m)));
+        tri_mailbox_sub_bulk(&slot->box, m->generation_, tri_msg_bulk(m));
     }
 }
 
@@ -174,7 +192,7 @@ static TRI_COLD int deliver_from_outside(tr_self *self, struct tri_slot *slot, t
     if (!(m->flags_ & TRI_MSG_RUNTIME))
         count_sent(self, system);
     int result = 0;
-    enum tri_push push = charge_bulk(slot, m) ? tri_mailbox_push(&slot->box, m) : TRI_PUSH_FULL;
+    enum tri_push push = charge_bulk(self, slot, m) ? tri_mailbox_push(&slot->box, m) : TRI_PUSH_FULL;
     if (push == TRI_PUSHED_IDLE)
         tri_sched_schedule(&system->sched, self ? self->worker : NULL, &slot->run);
     if (push >= TRI_PUSH_CLOSED) {
@@ -188,7 +206,7 @@ static TRI_COLD int deliver_from_outside(tr_self *self, struct tri_slot *slot, t
 /* Into a mailbox of the same system: what the usual way has counted but could not push, and all else. */
 static TRI_NOINLINE int deliver_here(tr_self *self, struct tri_slot *slot, tr_ref to, tr_msg *m)
 {
-    if (!charge_bulk(slot, m))
+    if (!charge_bulk(self, slot, m))
         return refused(self, NULL, slot, to, m, TRI_PUSH_FULL);
     enum tri_push push = tri_deliver_to(self, slot, m);
     if (push < TRI_PUSH_CLOSED)
@@ -258,7 +276,7 @@ TRI_INLINE int deliver(tr_self *self, tr_ref to, tr_msg *m)
 
 int tri_deliver(tr_self *self, tr_ref to, tr_msg *m)
 {
-    if (tri_likely(self && !(m->flags_ & TRI_MSG_RUNTIME)))
+    if (tri_likely(self && !(m->flags_ & TRI_MSG_RUNTIME) && m->type->size <= TR_BODY_SMALL))
         return deliver(self, to, m);
     m->generation_ = tri_ref_generation(to);
     return deliver_slowly(self, tri_slot_find(to), to, m);
@@ -322,6 +340,11 @@ tr_msg *tr_message(tr_self *self, const tr_type *type)
 int tr_send_message_(tr_self *self, tr_ref to, tr_msg *m)
 {
     return deliver(self, to, m);
+}
+
+int tr_send_large_(tr_self *self, tr_ref to, tr_msg *m)
+{
+    return tri_deliver(self, to, m);
 }
 
 int tr_send_urgent_(tr_self *self, tr_ref to, tr_msg *m)

@@ -67,6 +67,7 @@ enum {
     TRI_SIGNAL_WINDOW = 1 << 2,   /* for a transport: the window is open again */
     TRI_SIGNAL_BROKEN = 1 << 3,   /* for a transport: a write could not be queued, the stream has a hole */
     TRI_SIGNAL_RETRY = 1 << 4,    /* for a transport: there may be memory now */
+    TRI_SIGNAL_FULL = 1 << 6,     /* more bulk was sent than it may hold, and it is to stop then */
     TRI_SIGNAL_DISMISS = 1 << 5,  /* with kill: not to be started again */
     TRI_SIGNALS = 0xff,
     TRI_SIGNAL_BITS = 8,

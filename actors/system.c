@@ -195,6 +195,7 @@ static void worker_stop(struct tri_worker *worker)
     tr_self *self = worker->context;
     if (!self)
         return;
+    tri_loss_tell(&self->losses, worker->now);
     tri_table_empty(&tri_slots, &self->slots);
     tri_table_empty(&tri_promises, &self->promises);
 }
@@ -260,6 +261,7 @@ static void destroy(struct tri_system *system)
     for (unsigned i = 0; system->selves && i < system->config.sched.workers; i++)
         tri_memory_put(system->selves[i]);
     tri_memory_put(system->selves);
+    pthread_mutex_destroy(&system->losses_lock);
     tri_names_destroy(&system->names);
     tri_memory_put(system);
 }
@@ -277,6 +279,7 @@ static struct tri_system *make(const struct tri_system_config *config)
     system->state = TRI_SYSTEM_OPEN;
     system->number = TRI_NO_SYSTEM; /* yet */
     tri_names_init(&system->names);
+    pthread_mutex_init(&system->losses_lock, NULL);
     system->selves = tri_memory_get_zeroed(config->sched.workers * sizeof *system->selves);
     if (system->selves)
         return system;
@@ -511,6 +514,7 @@ bool tri_system_end(struct tri_system *system, int *result)
         return false;
     leave_table(system);
     tri_sched_stop(&system->sched);
+    tri_loss_tell(&system->losses, now_of(system));
     check_balance(system);
     if (in_time)
         *result = system->root_reason == TR_ESHUTDOWN ? 0 : system->root_reason;

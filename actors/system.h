@@ -10,6 +10,7 @@
 #define TRI_SYSTEM_H
 
 #include "actors/name.h"
+#include "actors/loss.h"
 #include "actors/slot.h"
 #include "sched/blocking.h"
 #include "sched/sched.h"
@@ -66,6 +67,8 @@ struct tri_system {
 
     struct tri_blocking blocking;
     struct tri_counters foreign;
+    pthread_mutex_t losses_lock;
+    struct tri_losses losses; /* of foreign threads; the same */
     uint64_t subscribers[TRI_SUBSCRIBERS_MAX]; /* references that get dead letters; 0: free */
 
     struct tri_names names;

@@ -61,11 +61,17 @@ static TRI_NOINLINE void finish_slowly(tr_self *self, tr_msg *m, int answer)
     finish(self, m, answer);
 }
 
+/* Under the policy that stops it then. */
+static void full(tr_self *self)
+{
+    tri_log(TR_LOG_WARNING, "the mailbox is full");
+    tri_end(self, TR_EFULL);
+}
+
 static void overflowed(tr_self *self, tr_msg *m)
 {
     tri_dead(self, NULL, self->me, m, TR_EFULL);
-    tri_log(TR_LOG_WARNING, "the mailbox is full");
-    tri_end(self, TR_EFULL);
+    full(self);
 }
 
 /* A request whose time is up is not run; its asker has been told by its own timer, or is about to be. */
@@ -115,7 +121,7 @@ static TRI_NOINLINE void handle_special(tr_self *self, struct tri_slot *slot, tr
         return;
     }
     if (m->flags_ & TRI_MSG_BULK)
-        tri_mailbox_sub_bulk(&slot->box, m->generation_, m->type->bulk(tri_msg_body(m)));
+        tri_mailbox_sub_bulk(&slot->box, m->generation_, tri_msg_bulk(m));
     if (m->flags_ & TRI_MSG_OVERFLOW) {
         overflowed(self, m);
         return;
@@ -189,6 +195,8 @@ static void take_signals(tr_self *self, struct tri_slot *slot)
         slot->flags |= TRI_SLOT_STOPPING;
     if (signals & TRI_SIGNAL_KILL)
         tri_end(self, TR_EKILLED);
+    else if (signals & TRI_SIGNAL_FULL && slot->status == TRI_ALIVE)
+        full(self);
     else if (slot->flags & TRI_SLOT_ORDERED && slot->in_flight == 0)
         tri_start_again(self);
     else if (signals && internal && internal->signaled && slot->status != TRI_RESTARTING)
@@ -202,17 +210,18 @@ static void settle(tr_self *self, struct tri_slot *slot)
         verdict(self, tri_internal(slot->spec)->settle(self, slot->state));
 }
 
-/* More wait than there should: the policies that drop old messages are applied, and half the bound is logged once. */
+/* More wait than there should: the policies that drop old messages are applied, and that half the bound is passed is logged
+ * once. */
 static TRI_COLD void crowded(tr_self *self, struct tri_slot *slot)
 {
-    if (!(slot->flags & TRI_SLOT_WARNED)) {
+    if (slot->lanes.count > slot->box.bound / 2 && !(slot->flags & TRI_SLOT_WARNED)) {
         slot->flags |= TRI_SLOT_WARNED;
-        tri_log(TR_LOG_WARNING, "%u messages wait, half of what the mailbox holds", slot->lanes.count);
+        tri_log(TR_LOG_WARNING, "%u messages wait; the mailbox holds %u", slot->lanes.count, slot->box.bound);
     }
     for (tr_msg *m = tri_mailbox_shed(&slot->box, &slot->lanes), *next; m; m = next) {
         next = m->next_;
         if (m->flags_ & TRI_MSG_BULK)
-            tri_mailbox_sub_bulk(&slot->box, m->generation_, m->type->bulk(tri_msg_body(m)));
+            tri_mailbox_sub_bulk(&slot->box, m->generation_, tri_msg_bulk(m));
         tri_dead(self, NULL, self->me, m, TR_EREPLACED);
     }
 }
@@ -221,7 +230,7 @@ static void drain(tr_self *self, struct tri_slot *slot)
 {
     if (tri_unlikely(tri_mailbox_drain(&slot->box, &slot->lanes)))
         take_signals(self, slot);
-    if (tri_unlikely(slot->lanes.count > slot->box.bound / 2) && self->slot)
+    if (tri_unlikely(slot->lanes.count > slot->box.bound / 2 || tri_mailbox_is_over_bulk(&slot->box)) && self->slot)
         crowded(self, slot);
 }
 

@@ -138,11 +138,13 @@ bool tri_mailbox_add_bulk(struct tri_mailbox *box, uint32_t generation, uint64_t
 {
     uint64_t bound = (uint64_t)(ck_pr_load_32(&box->limits) >> TRI_POLICY_BITS) << 10;
     uint64_t bulk = ck_pr_load_64(&box->bulk), waiting;
+    enum tri_policy policy = tri_mailbox_policy(box);
+    bool drops = policy == TRI_DROP_OLD || policy == TRI_KEEP_LATEST;
     do {
         waiting = bulk - ((uint64_t)generation << TRI_BULK_BITS);
         if (tri_unlikely(waiting >> TRI_BULK_BITS))
             return true; /* another's: the push will say so */
-        if (tri_unlikely(waiting && waiting + bytes > bound))
+        if (tri_unlikely(waiting && waiting + bytes > bound && !(drops && (waiting <= bound || waiting + bytes <= 2 * bound))))
             return false;
     } while (!ck_pr_cas_64_value(&box->bulk, bulk, bulk + bytes, &bulk));
     return true;
@@ -195,15 +197,44 @@ static struct census census_take(const tr_msg *last)
     return census;
 }
 
-/* Removes up to `excess` messages from the normal lane, oldest first: those that `census` shows to be replaced by a
- * newer one of their type, or without a census any. Appends them to *shed_end. */
-static uint32_t shed_lane(struct tri_lanes *lanes, uint32_t excess, struct census *census, tr_msg ***shed_end)
+/* What there is too much of. */
+struct excess {
+    uint32_t messages;
+    uint64_t bulk;
+    const tr_msg *last; /* of those that carry some: it stays */
+};
+
+static void find_last(const tr_msg *normal, struct excess *excess)
+{
+    const tr_msg *m = normal;
+    do {
+        m = m->next_;
+        if (m->flags_ & TRI_MSG_BULK)
+            excess->last = m;
+    } while (m != normal);
+}
+
+/* Whether there are too many of its kind, and it is one less then. */
+static bool too_much(struct excess *excess, const tr_msg *m)
+{
+    return excess->messages > 0 || (excess->bulk > 0 && m->flags_ & TRI_MSG_BULK && m != excess->last);
+}
+
+static void take_off(struct excess *excess, const tr_msg *m)
+{
+    uint64_t bulk = m->flags_ & TRI_MSG_BULK ? tri_msg_bulk(m) : 0;
+    excess->messages -= excess->messages > 0;
+    excess->bulk -= bulk < excess->bulk ? bulk : excess->bulk;
+}
+
+/* Removes the excess from the normal lane, oldest first: those that `census` shows to be replaced by a newer one of their
+ * type, or without a census any. Appends them to *shed_end. */
+static void shed_lane(struct tri_lanes *lanes, struct excess *excess, struct census *census, tr_msg ***shed_end)
 {
     tr_msg *kept = NULL;
-    uint32_t removed = 0;
     while (lanes->normal) {
         tr_msg *m = tri_lane_pop(&lanes->normal);
-        bool goes = removed < excess && !(m->flags_ & TRI_MSG_EXEMPT);
+        bool goes = !(m->flags_ & TRI_MSG_EXEMPT) && too_much(excess, m);
         if (goes && census) {
             uint32_t *count = census_count(census, m->type);
             goes = *count > 1;
@@ -213,30 +244,33 @@ static uint32_t shed_lane(struct tri_lanes *lanes, uint32_t excess, struct censu
             lane_append(&kept, m, m);
             continue;
         }
-        removed++;
+        take_off(excess, m);
+        lanes->count--;
         m->next_ = NULL;
         **shed_end = m;
         *shed_end = &m->next_;
     }
     lanes->normal = kept;
-    lanes->count -= removed;
-    return removed;
 }
 
 tr_msg *tri_mailbox_shed(struct tri_mailbox *box, struct tri_lanes *lanes)
 {
     tr_msg *shed = NULL, **end = &shed;
-    if (tri_likely(lanes->count <= box->bound) || !lanes->normal)
-        return NULL;
+    struct excess excess = { 0 };
     enum tri_policy policy = tri_mailbox_policy(box);
-    if (policy != TRI_DROP_OLD && policy != TRI_KEEP_LATEST)
+    if ((policy != TRI_DROP_OLD && policy != TRI_KEEP_LATEST) || !lanes->normal)
         return NULL;
-    uint32_t excess = lanes->count - box->bound;
-    if (policy == TRI_KEEP_LATEST) {
-        struct census census = census_take(lanes->normal);
-        excess -= shed_lane(lanes, excess, &census, &end);
+    if (lanes->count > box->bound)
+        excess.messages = lanes->count - box->bound;
+    if (tri_mailbox_is_over_bulk(box)) {
+        excess.bulk = tri_mailbox_bulk(box) - ((uint64_t)(box->limits >> TRI_POLICY_BITS) << 10);
+        find_last(lanes->normal, &excess);
     }
-    if (excess)
-        shed_lane(lanes, excess, NULL, &end);
+    if (policy == TRI_KEEP_LATEST && (excess.messages || excess.bulk)) {
+        struct census census = census_take(lanes->normal);
+        shed_lane(lanes, &excess, &census, &end);
+    }
+    if (lanes->normal && (excess.messages || excess.bulk))
+        shed_lane(lanes, &excess, NULL, &end);
     return shed;
 }

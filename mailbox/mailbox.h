@@ -87,7 +87,7 @@ struct tri_lanes {
     uint32_t spare; /* for whoever embeds the lanes */
 };
 
-enum { TRI_POLICY_BITS = 3 };
+enum { TRI_POLICY_BITS = 3, TRI_BULK_BITS = 48 };
 
 static inline enum tri_policy tri_mailbox_policy(const struct tri_mailbox *box)
 {
@@ -207,7 +207,14 @@ static inline bool tri_mailbox_take_single(struct tri_mailbox *box, const struct
 /* Nothing is accepted any more; what had arrived goes to the lanes. The owner. */
 void tri_mailbox_close(struct tri_mailbox *box, struct tri_lanes *lanes);
 
-/* What the policies "drop old" and "keep latest" remove from lanes that are over the bound: a list linked by next_, oldest
+/* Whether more bulk waits than may; in the lanes or in the chain. The owner. */
+static inline bool tri_mailbox_is_over_bulk(const struct tri_mailbox *box)
+{
+    uint64_t bound = (uint64_t)(box->limits >> TRI_POLICY_BITS) << 10;
+    return (ck_pr_load_64(&box->bulk) & (((uint64_t)1 << TRI_BULK_BITS) - 1)) > bound;
+}
+
+/* What the policies "drop old" and "keep latest" remove from lanes that are over a bound: a list linked by next_, oldest
  * first, for the caller to make dead letters of. NULL when there is nothing to remove. The owner. */
 tr_msg *tri_mailbox_shed(struct tri_mailbox *box, struct tri_lanes *lanes);
 
@@ -258,15 +265,14 @@ static inline tr_msg *tri_lanes_pop_system(struct tri_lanes *lanes)
     return tri_lane_pop(&lanes->system);
 }
 
-/* Adds bulk, up to TRI_BULK_MAX, to the mailbox of the actor of this generation before its message is pushed; false when
- * that is over the bound (one message is always let in). If the mailbox has another actor by now, nothing is added. Any
- * thread. */
+/* Adds bulk, up to TRI_BULK_MAX, to the mailbox of the actor of this generation before its message is pushed; false when that is
+ * over the bound. But one message is always let in; and where old messages are dropped, one more, and what twice the bound has
+ * room for. If the mailbox has another actor by now, nothing is added. Any thread. */
 bool tri_mailbox_add_bulk(struct tri_mailbox *box, uint32_t generation, uint64_t bytes);
 
 /* Takes it off again, when the message was refused or is handled; likewise. Any thread. */
 void tri_mailbox_sub_bulk(struct tri_mailbox *box, uint32_t generation, uint64_t bytes);
 
-#define TRI_BULK_BITS 48
 #define TRI_BULK_MAX ((uint64_t)1 << (TRI_BULK_BITS - 1)) /* so that one such message and a full mailbox can be counted */
 
 /* What waits. Any thread. */

@@ -83,6 +83,13 @@ static inline tr_msg *tri_msg_new(const tr_type *type, size_t size)
     return m;
 }
 
+/* What waits with it, in bytes, for the bound of bulk: 0 for most, so that they cost no counting. */
+static inline uint64_t tri_msg_bulk(const tr_msg *m)
+{
+    const tr_type *type = m->type;
+    return (type->bulk ? type->bulk(tri_msg_body(m)) : 0) + (type->size > TR_BODY_SMALL ? sizeof *m + type->size : 0);
+}
+
 /* Drops what the body owns, then releases the memory. Any thread. */
 static inline void tri_msg_free(tr_msg *m)
 {

@@ -465,6 +465,90 @@ Test(bounds, one_message_is_let_in_however_much_it_carries)
     close_system();
 }
 
+static const tr_actor patient_carriers[] = {
+    { FORWARDER, .name = "dropping old", .mailbox_kib = 4, .policy = TR_DROP_OLD },
+    { FORWARDER, .name = "keeping the latest", .mailbox_kib = 4, .policy = TR_KEEP_LATEST },
+    { FORWARDER, .name = "stopping when full", .mailbox_kib = 4, .policy = TR_STOP_FULL },
+};
+
+/* 1 KiB each: four are in the bound, and eight in twice the bound. */
+Test(bounds, bulk_beyond_its_bound_drops_the_oldest_that_carries_some)
+{
+    static char bytes[1024];
+    open_post_office();
+    for (unsigned i = 0; i < 2; i++) {
+        tr_actor_stats stats;
+        uint64_t replaced = stats_now().dead_replaced;
+        struct shipping shipping = { probe_spawn(&patient_carriers[i], &(tr_ref){ tr_probe_ref(probe).bits }),
+            tr_buf_copy(bytes, sizeof bytes), { 0 }, 0, 0 };
+        perform(clerk, ship, &shipping);
+        for (int n = 0; n < 10; n++)
+            cr_assert_eq(shipping.results[n], n < 8 ? 0 : TR_EFULL, "crate %d", n);
+        cr_assert_eq(shipping.waiting, 8192u);
+        for (int n = 0; n < 4; n++)
+            expect(crate);
+        expect(letter); /* which gives no room, and so is not dropped */
+        expect_nothing(0);
+        cr_assert_eq(stats_now().dead_replaced - replaced, 4u);
+        cr_assert_eq(tr_stats_of(shipping.to, &stats), 0);
+        cr_assert_eq(stats.waiting_bulk, 0u);
+        tr_buf_unref(shipping.buf);
+    }
+    close_system();
+}
+
+Test(bounds, bulk_beyond_its_bound_ends_an_actor_that_stops_when_full)
+{
+    static char bytes[1024], large[9000];
+    open_post_office();
+    for (int i = 0; i < 2; i++) {
+        tr_ref me = tr_probe_ref(probe), to = probe_spawn(&patient_carriers[2], &me, .monitor = true);
+        struct shipping shipping = { to, i ? tr_buf_copy(large, sizeof large) : tr_buf_copy(bytes, sizeof bytes), { 0 }, 0, 0 };
+        perform(clerk, ship, &shipping);
+        expect_down(to, TR_EFULL);
+        expect_nothing(0);
+        tr_buf_unref(shipping.buf);
+    }
+    close_system();
+}
+
+TR_MESSAGE(volume, char pages[2000];);
+TR_DEFINE(volume);
+
+static int send_volumes(tr_self *self, void *arg)
+{
+    struct mailing *mailing = arg;
+    for (int i = 0; i < mailing->count; i++) {
+        tr_msg *m = i == 1 ? tr_message(self, &volume_type) : NULL; /* whichever way it is sent */
+        mailing->results[i] = m ? tr_send_message(self, mailing->to, m)
+            : i % 2             ? tr_send(self, mailing->to, volume)
+                                : tr_send_urgent(self, mailing->to, volume);
+    }
+    return TR_CONTINUE;
+}
+
+Test(bounds, large_bodies_are_bulk)
+{
+    tr_actor_stats stats;
+    open_post_office();
+    struct mailing mailing = { make_bounded(&carriers[0]), 6, { 0 } };
+    for (int round = 0; round < 2; round++) {
+        perform(clerk, send_volumes, &mailing);
+        for (int i = 0; i < 6; i++)
+            cr_assert_eq(mailing.results[i], i < 2 ? 0 : TR_EFULL, "volume %d: %d", i, mailing.results[i]);
+        expect(volume);
+        expect(volume);
+        expect_nothing(0);
+        cr_assert_eq(tr_stats_of(mailing.to, &stats), 0);
+        cr_assert_eq(stats.waiting_bulk, 0u);
+    }
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(tr_post(mailing.to, volume), 0);
+        expect(volume);
+    }
+    close_system();
+}
+
 static const tr_actor shedding_carrier = { FORWARDER, .name = "shedding", .mailbox = 4, .policy = TR_DROP_OLD };
 
 Test(bounds, bulk_that_is_dropped_does_not_wait_any_more)
@@ -501,7 +585,7 @@ Test(bounds, a_mailbox_that_is_half_full_is_logged_once)
         expect_letters(0, BOUND / 2 + 1);
     }
     cr_assert_eq(logged("rejecting <0."), 1, "%s", captured.text);
-    cr_assert_eq(logged("5 messages wait, half of what the mailbox holds"), 1, "%s", captured.text);
+    cr_assert_eq(logged("5 messages wait; the mailbox holds 8"), 1, "%s", captured.text);
     close_system();
 }
 
@@ -514,4 +598,67 @@ Test(bounds, an_actor_that_ends_of_a_full_mailbox_says_so)
     expect_down(mailing.to, TR_EFULL);
     cr_assert_eq(logged("the mailbox is full"), 1, "%s", captured.text);
     close_system();
+}
+
+TR_SIGNAL(nudge);
+TR_DEFINE(nudge);
+
+/* How many of a type the lines say. */
+static unsigned dropped(const char *type)
+{
+    char text[64];
+    unsigned count = 0;
+    snprintf(text, sizeof text, " %s from ", type);
+    for (const char *at = captured.text; (at = strstr(at, text)); at++) {
+        const char *number = at;
+        while (number > captured.text && number[-1] >= '0' && number[-1] <= '9')
+            number--;
+        count += (unsigned)atoi(number);
+    }
+    return count;
+}
+
+static int send_too_much(tr_self *self, void *arg)
+{
+    struct mailing *mailing = arg;
+    for (int i = 0; i < BOUND; i++)
+        tr_send(self, mailing->to, letter, .n = i);
+    for (int i = 0; i < mailing->count; i++) {
+        tr_send(self, mailing->to, letter, .n = i);
+        tr_send(self, mailing->to, nudge);
+    }
+    return TR_CONTINUE;
+}
+
+Test(bounds, what_full_mailboxes_drop_is_logged_added_up_and_none_is_forgotten)
+{
+    capture_log(TR_LOG_WARNING);
+    open_post_office();
+    struct mailing mailing = { make_bounded(&bounded[0]), 100, { 0 } };
+    perform(clerk, send_too_much, &mailing);
+    expect_letters(0, BOUND);
+    expect_logged("mailbox full, dropped: 1 letter from puppet <0.");
+    close_system();
+    cr_assert_eq(logged(" to rejecting <0."), 3, "%s", captured.text);
+    cr_assert_eq(dropped("letter"), 100u, "%s", captured.text);
+    cr_assert_eq(dropped("nudge"), 100u, "%s", captured.text);
+}
+
+Test(bounds, what_other_threads_find_full_is_logged_too)
+{
+    struct gate gate;
+    capture_log(TR_LOG_WARNING);
+    gate_init(&gate);
+    open_system(1);
+    tr_ref full = probe_spawn(&crowded_actor, &(struct puppet){ tr_probe_ref(probe), 0 });
+    direct(full, stand_at, &gate);
+    gate_await(&gate);
+    unsigned refused = 0;
+    for (int i = 0; i < 1010; i++)
+        refused += tr_post(full, nudge) == TR_EFULL;
+    gate_open(&gate);
+    close_system();
+    expect_logged("mailbox full, dropped: 1 nudge from <nobody> to puppet <0.");
+    cr_assert_geq(refused, 10u);
+    cr_assert_eq(dropped("nudge"), refused, "%s", captured.text);
 }

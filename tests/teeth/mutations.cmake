@@ -65,6 +65,30 @@ mutation(late_bulk_is_added_to_the_next_actors
   NEW [[            generation++;]]
   TEST mailbox/mailbox FILTER mailbox/bulk_for_an_actor*)
 
+mutation(bulk_that_finds_no_room_stops_nobody
+  FILE actors/send.c
+  OLD [[    if (tri_mailbox_policy(&slot->box) == TRI_STOP)]]
+  NEW [[    if (false)]]
+  TEST actors/bounds FILTER bounds/bulk_beyond_its_bound_ends*)
+
+mutation(bulk_beyond_its_bound_stays
+  FILE mailbox/mailbox.c
+  OLD [[    if (tri_mailbox_is_over_bulk(box)) {]]
+  NEW [[    if (false) {]]
+  TEST actors/bounds FILTER bounds/bulk_beyond_its_bound_drops*)
+
+mutation(large_bodies_are_not_counted
+  FILE actors/send.c
+  OLD [[ && m->type->size <= TR_BODY_SMALL))]]
+  NEW [[))]]
+  TEST actors/bounds FILTER bounds/large_bodies*)
+
+mutation(losses_are_told_once
+  FILE actors/system.c
+  OLD [[    tri_loss_tell(&self->losses, worker->now);]]
+  NEW [[    (void)0;]]
+  TEST actors/bounds FILTER bounds/what_full_mailboxes*)
+
 mutation(drain_does_not_publish_the_backlog
   FILE mailbox/mailbox.c
   OLD [[    ck_pr_store_32(&box->backlog, lanes->count + tri_word_count(word)); /* before the chain leaves the word */]]

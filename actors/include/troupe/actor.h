@@ -41,14 +41,16 @@ enum { TR_CONTINUE = 0, TR_STOP = 1 };
  * tr_ready is called. */
 enum { TR_NOT_READY = 2 };
 
-/* What becomes of an ordinary message that finds the mailbox full. Promised messages (completions, timers, answers,
- * DOWN and EXIT, what a transport reports) and the system's own are exempt. */
+/* What becomes of an ordinary message that finds the mailbox full, by its number or by the bulk it carries. Promised messages
+ * (completions, timers, answers, DOWN and EXIT, what a transport reports) and the system's own are exempt. What was dropped with
+ * TR_EFULL, told or not, is logged as a warning, added up, once a second at the most. */
 enum tr_policy {
     TR_REJECT,      /* the sender gets TR_EFULL */
     TR_DROP_NEW,    /* it is dropped; the sender is not told */
-    TR_DROP_OLD,    /* the oldest is dropped, when the actor comes round; from twice the bound on as TR_REJECT */
+    TR_DROP_OLD,    /* the oldest is dropped (of bulk: that carries some), when the actor comes round; from twice the bound on as
+                     * TR_REJECT */
     TR_KEEP_LATEST, /* the same, but first those that a newer message of their type replaces */
-    TR_STOP_FULL,   /* the actor ends with TR_EFULL */
+    TR_STOP_FULL,   /* the actor ends with TR_EFULL; when it was bulk that found no room, the sender gets that, too */
 };
 
 /* When a supervisor starts a child again. */
@@ -61,7 +63,7 @@ enum tr_restart {
 
 #define TR_MAILBOX_DEFAULT     16384 /* messages */
 #define TR_MAILBOX_MAX         524287
-#define TR_MAILBOX_KIB_DEFAULT 65536 /* bulk carried by waiting messages */
+#define TR_MAILBOX_KIB_DEFAULT 65536 /* bulk carried by waiting messages, large bodies included */
 
 typedef struct tr_actor {
     uint32_t size_;
@@ -82,7 +84,8 @@ typedef struct tr_actor {
     uint32_t state_size; /* bytes; 0: no state, the handlers get NULL */
     uint32_t arg_size;   /* bytes of the argument that tr_spawn copies */
     uint32_t mailbox;    /* bound of waiting messages, up to TR_MAILBOX_MAX; 0: TR_MAILBOX_DEFAULT */
-    uint32_t mailbox_kib; /* bound of the bulk they carry; 0: TR_MAILBOX_KIB_DEFAULT */
+    uint32_t mailbox_kib; /* bound of the bulk they carry, and of themselves if their body is larger than TR_BODY_SMALL. One
+                           * such message is always let in. 0: TR_MAILBOX_KIB_DEFAULT */
     enum tr_policy policy;
     bool trap_exits;     /* the end of a linked actor arrives as a tr_exited and does not end this one */
 

@@ -42,6 +42,7 @@ typedef struct tr_msg tr_msg;
 /* ---- types ------------------------------------------------------------------------------------------------------- */
 
 #define TR_BODY_MAX 65536 /* bytes in a body; more than that is bulk, which travels as a tr_buf */
+#define TR_BODY_SMALL 512 /* a larger body counts as bulk for the receiver's bound, with its envelope */
 
 enum {
     /* This type may be defined in several places of one process (a static library linked into two shared ones): it is
@@ -164,6 +165,7 @@ static inline unsigned tr_class_(size_t bytes)
 tr_msg *tr_message_(tr_self *self, const tr_type *type, unsigned class_);
 int tr_send_message_(tr_self *self, tr_ref to, tr_msg *m);
 int tr_send_urgent_(tr_self *self, tr_ref to, tr_msg *m);
+int tr_send_large_(tr_self *self, tr_ref to, tr_msg *m);
 int tr_send_failed_(tr_self *self, tr_ref to, const tr_type *type, const void *body);
 
 static inline int tr_send_(tr_self *self, tr_ref to, int urgent, const tr_type *type, const void *body, size_t size)
@@ -175,7 +177,9 @@ static inline int tr_send_(tr_self *self, tr_ref to, int urgent, const tr_type *
         memcpy(m + 1, body, size);
     else
         memset(m + 1, 0, size);
-    return urgent ? tr_send_urgent_(self, to, m) : tr_send_message_(self, to, m);
+    return urgent                 ? tr_send_urgent_(self, to, m)
+           : size > TR_BODY_SMALL ? tr_send_large_(self, to, m)
+                                  : tr_send_message_(self, to, m);
 }
 
 /* TR_TYPED_(work, .n = 1) is the type object, the body and its size; without fields the body is NULL: all zero. */
