@@ -1294,7 +1294,7 @@ mutation(what_comes_with_a_cancel_is_dropped
   NEW [[    if (done.result == TR_ECANCELED)
         tri_tcp_drop_received(me);
     choose_steps(me);]]
-  TEST io/sim_transports FILTER sim_transports/what_arrives_while_it_is_paused* PORT epoll)
+  TEST io/sim_transports FILTER sim_transports/paused_it* PORT epoll)
 
 mutation(the_end_is_told_before_the_data
   FILE io/tcp_connection.c
