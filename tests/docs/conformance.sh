@@ -1,8 +1,8 @@
 #!/bin/sh
-# conformance.sh WORK_FILE: each test that docs/conformance.md names, `file: test`, exists; of a row that says "uring, epoll" one at
-# least is registered to run on both ports; a row says "sim" if, and only if, one of its tests runs there (those of
-# tests/io/sim_*.c); of one that says "no port" one at least is another; and every row names a test, or the later work that it
-# waits for.
+# conformance.sh WORK_FILE: each test that docs/conformance.md names, `file: test`, exists; a row says "uring, epoll" if, and only if,
+# one of its tests is registered to run on both ports, "sim" if one runs there (those of tests/io/sim_*.c), "iocp" if one is for
+# Windows alone, and "no port" if one is run once, on the port that a program gets by default: so none is taken for one that runs
+# elsewhere; and every row names a test, or the later work that it waits for.
 set -eu
 cd "$(dirname "$0")/../.."
 document=docs/conformance.md
@@ -35,7 +35,7 @@ awk -F ' *[|] *' '
                 print "test", NR, part[1], part[2], ports
             tests++
         }
-        if (tests && ports !~ /^(sim|(sim[+])?(both|none))$/)
+        if (tests && ports !~ /^(sim|iocp|(sim[+])?(both|none|both[+]none))$/)
             print "bad", NR, "ports: " $5
         if (!tests && $4 !~ /^later: / && $4 !~ /^not applicable: /)
             print "bad", NR, "no test, and nothing that it waits for: " $2
@@ -63,7 +63,16 @@ on_sim()
     esac
 }
 
+on_iocp()
+{
+    case $1 in
+    *windows.c | */iocp*.c) grep -Eq "[ /]${1##*/}\)" "${1%/*}/CMakeLists.txt" ;;
+    *) return 1 ;;
+    esac
+}
+
 count=0
+iocp_line=
 both_line=
 sim_line=
 none_line=
@@ -75,9 +84,12 @@ while read -r kind line file test ports; do
         sim_line="$sim_line $line "
         continue
     fi
-    none_line="$none_line $line "
-    if [ -e "$file" ] && on_both_ports "$file"; then
+    if on_iocp "$file"; then
+        iocp_line="$iocp_line $line "
+    elif [ -e "$file" ] && on_both_ports "$file"; then
         both_line="$both_line $line "
+    else
+        none_line="$none_line $line "
     fi
 done <"$1"
 
@@ -90,16 +102,21 @@ has()
     esac
 }
 
+# says PORTS ONE LINES LINE WORDS: the row in this line says ONE if it is among LINES, and only then.
+says()
+{
+    case $1 in
+    *"$2"*) has "$3" "$4" || complain "line $4: none of its tests runs $5" ;;
+    *) ! has "$3" "$4" || complain "line $4: a test of it runs $5, and it does not say so" ;;
+    esac
+}
+
 while read -r kind line ports tests; do
     [ "$kind" = row ] && [ "$tests" -gt 0 ] || continue
-    case $ports in
-    *both*) has "$both_line" "$line" || complain "line $line: none of its tests runs on both ports" ;;
-    *none*) has "$none_line" "$line" || complain "line $line: all of its tests run on sim" ;;
-    esac
-    case $ports in
-    *sim*) has "$sim_line" "$line" || complain "line $line: none of its tests runs on sim" ;;
-    *) ! has "$sim_line" "$line" || complain "line $line: a test of it runs on sim, and it does not say so" ;;
-    esac
+    says "$ports" both "$both_line" "$line" "on both ports"
+    says "$ports" none "$none_line" "$line" "on no particular port"
+    says "$ports" iocp "$iocp_line" "$line" "on Windows alone"
+    says "$ports" sim "$sim_line" "$line" "on sim"
 done <"$1"
 
 # What a test on sim says that it comes from has a row with that file.

@@ -168,6 +168,30 @@ Test(run, stop_works_from_any_thread_any_number_of_times)
     expect_nothing_left();
 }
 
+struct other_thread {
+    tr_system system;
+    int result;
+};
+
+static void *run_here(void *arg)
+{
+    struct other_thread *other = arg;
+    other->result =
+        tr_run(&(tr_options){ .actor = &quiet_root, .workers = 2, .signals = true, .system = &other->system });
+    return NULL;
+}
+
+Test(run, any_thread_may_run_a_system_that_takes_signals_too)
+{
+    pthread_t thread;
+    struct other_thread other = { .result = 1 };
+    cr_assert_eq(pthread_create(&thread, NULL, run_here, &other), 0);
+    tr_stop(&other.system);
+    cr_assert_eq(pthread_join(thread, NULL), 0);
+    cr_assert_eq(other.result, 0);
+    expect_nothing_left();
+}
+
 static int waits_for_ever(tr_self *self, void *state, const void *arg)
 {
     (void)self;
