@@ -104,10 +104,8 @@ struct tri_slot *tri_spawn_prepare(tr_self *self, const tr_actor *spec, const vo
     slot->flags = 0;
     /* Atomic, as a buffer of the connection that was here may come back now: its CAS in tri_window_return then fails. */
     ck_pr_store_64(&slot->parent.bits, (self->slot ? self->me : TR_NOBODY).bits);
-    uint32_t generation = slot->box.generation + 1;
-    generation += generation == 0;
     uint32_t number = tri_ref_slot(tri_slot_ref(slot)); /* which never changes; late signals may still come */
-    ck_pr_store_64(&slot->identity, tri_ref_make(generation, number).bits << TRI_SIGNAL_BITS);
+    ck_pr_store_64(&slot->identity, tri_ref_make(slot->box.generation + 1, number).bits << TRI_SIGNAL_BITS);
     return slot;
 }
 
@@ -223,11 +221,16 @@ void tri_start_again(tr_self *self)
 
 /* ---- end --------------------------------------------------------------------------------------------------------- */
 
-/* Whether its supervisor will want it started again, so that reference and mailbox are to be kept. */
+uint16_t tri_incarnation_last = UINT16_MAX;
+
+/* Whether its supervisor will want it started again, so that reference and mailbox are to be kept. Its incarnation is that of
+ * the next start; when they are used up the child ends for good, and its supervisor starts it anew in another slot. */
 static bool comes_again(tr_self *self, const struct tri_slot *slot, int reason)
 {
     const struct tri_cold *cold = slot->cold;
     if (!has_supervisor(slot) || slot->flags & TRI_SLOT_STOPPING)
+        return false;
+    if ((uint16_t)(slot->incarnation - 1) >= tri_incarnation_last)
         return false;
     if (ck_pr_load_uint(&self->system->state) != TRI_SYSTEM_OPEN)
         return false;

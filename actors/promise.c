@@ -8,7 +8,7 @@ static void *promise_chunks[TRI_SLOTS_MAX >> TRI_TABLE_CHUNK_BITS];
 static void init(void *element, uint32_t number)
 {
     struct tri_promise *promise = element;
-    promise->msg.call = (uint64_t)1 << 32 | number;
+    promise->msg.call = ((uint64_t)tri_slot_generation_first + 1) << 32 | number;
 }
 
 struct tri_table tri_promises = {
@@ -70,8 +70,10 @@ void tri_promise_free(struct tri_promise *promise)
     tr_self *self = tri_worker_here ? tri_worker_here->context : NULL;
     tri_promise_retire(promise);
     tri_poison(promise->body, sizeof promise->body);
-    if (used_up(promise))
+    if (used_up(promise)) {
+        tri_table_retire(&tri_promises);
         return;
+    }
     if (self) {
         tri_cache_put(&tri_promises, &self->promises, promise);
     } else {

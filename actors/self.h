@@ -157,6 +157,9 @@ void tri_end(tr_self *self, int reason);
 void tri_start(tr_self *self);
 void tri_start_again(tr_self *self);
 
+/* For tests: how often an actor is started again in one slot. */
+extern uint16_t tri_incarnation_last;
+
 /* tr_exit from anywhere; self may be NULL. */
 void tri_ask_to_end(tr_self *self, tr_ref actor, int reason);
 

@@ -2,12 +2,14 @@
 
 void *tri_slot_chunks[TRI_SLOTS_MAX >> TRI_TABLE_CHUNK_BITS];
 
+uint32_t tri_slot_generation_first;
+
 static void init(void *element, uint32_t number)
 {
     struct tri_slot *slot = element;
     slot->run.system = TRI_NO_SYSTEM;
     slot->box.word = TRI_WORD_CLOSED;
-    slot->box.generation = number == 0; /* no reference has generation 1 and number 0, TR_NOBODY (0 and 0) included */
+    slot->box.generation = number ? tri_slot_generation_first : 1; /* number 0 is nobody's, so TR_NOBODY (0 and 0) finds none */
     slot->identity = (uint64_t)number << TRI_SIGNAL_BITS;
 }
 
@@ -33,7 +35,12 @@ void tri_slot_release(struct tri_slot *slot)
     slot->status = TRI_FREE;
     ck_pr_fence_release(); /* what it spawned, perhaps on another worker, was counted; pairs with the fence in living() */
     tri_count(&self->counters.ended);
-    tri_cache_put(&tri_slots, &self->slots, slot);
+    if (tri_likely(slot->box.generation != UINT32_MAX)) {
+        tri_cache_put(&tri_slots, &self->slots, slot);
+        return;
+    }
+    ck_pr_store_16(&slot->run.system, TRI_NO_SYSTEM); /* a reference to its first actor would come to fit a stranger */
+    tri_table_retire(&tri_slots);
 }
 
 bool tr_alive(tr_ref actor)

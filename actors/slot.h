@@ -25,6 +25,8 @@
  * identity is the reference of its actor with eight bits of signals below: what others tell an actor without a message, so
  * without memory (kill; look at your owner). Setting a signal compares the whole word, so it cannot hit a later actor of
  * the same slot.
+ *
+ * References are for ever: a slot whose last generation has ended is retired, never to be given out again.
  */
 #ifndef TRI_SLOT_H
 #define TRI_SLOT_H
@@ -122,6 +124,9 @@ static inline const struct tri_actor *tri_internal(const tr_actor *spec)
 }
 
 extern struct tri_table tri_slots;
+
+/* For tests: the generation before that of a slot's first actor, and of a promise. Before the first system. */
+extern uint32_t tri_slot_generation_first;
 extern void *tri_slot_chunks[]; /* its chunks, one step nearer */
 
 static inline tr_ref tri_slot_ref(const struct tri_slot *slot)

@@ -45,6 +45,7 @@ struct tri_table {
     char *reserve; /* memory for more chunks */
     size_t reserved;
     uint32_t element_size;
+    uint32_t retired; /* elements that are never given out again, for their numbers are used up */
     uint32_t taken; /* elements that were taken off the free list since it was in order */
     void (*init)(void *element, uint32_t index); /* for a new element, once */
 };
@@ -63,6 +64,12 @@ void tri_table_at_fork(struct tri_table *table, enum tri_fork when);
 
 /* Puts the free elements back into the order in which they were first given out. When all are free, and in no cache. */
 void tri_table_settle(struct tri_table *table);
+
+/* Instead of putting a used-up element back. Any thread. */
+static inline void tri_table_retire(struct tri_table *table)
+{
+    ck_pr_inc_32(&table->retired);
+}
 
 /* How many chunks there are; every element of a lower chunk exists. Any thread. */
 static inline uint32_t tri_table_chunks(const struct tri_table *table)

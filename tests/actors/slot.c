@@ -8,6 +8,45 @@ TR_DEFINE(note);
 TR_SIGNAL(done);
 TR_DEFINE(done);
 
+/* ---- for ever ----------------------------------------------------------------------------------------------------- */
+
+static int by_bits(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int send_to_all(tr_self *self, void *arg)
+{
+    enum { ALL = 3000 };
+    for (int i = 0; i < ALL; i++)
+        cr_assert_eq(tr_send(self, ((tr_ref *)arg)[i], done), TR_EDOWN);
+    return TR_CONTINUE;
+}
+
+/* Slots have two actors left when they are first given out. */
+Test(slot, no_reference_is_ever_given_out_twice_and_used_up_slots_are_retired)
+{
+    enum { ALL = 3000 };
+    static tr_ref all[ALL];
+    tri_slot_generation_first = UINT32_MAX - 2;
+    open_system(1);
+    for (int i = 0; i < ALL; i++) {
+        all[i] = make_puppet(0);
+        cr_assert_gt(tri_ref_generation(all[i]), UINT32_MAX - 2);
+        perform(all[i], end_well, NULL);
+        if (i % 100 == 0)
+            perform(make_puppet(0), do_nothing, NULL);
+    }
+    cr_assert_gt(ck_pr_load_32(&tri_slots.retired), (unsigned)ALL / 3);
+    tr_probe_do(probe, send_to_all, all);
+    cr_assert(tr_alive(tr_probe_ref(probe)));
+    qsort(all, ALL, sizeof all[0], by_bits);
+    for (int i = 1; i < ALL; i++)
+        cr_assert_not(tr_ref_eq(all[i - 1], all[i]), "a reference has become a stranger's");
+    close_system();
+}
+
 /* ---- nobody ------------------------------------------------------------------------------------------------------ */
 
 static int try_nobody(tr_self *self, void *arg)

@@ -1,6 +1,8 @@
 /* Supervisors: how often and how soon, what a child keeps over a restart, and children that do not stop. */
 #include "tests/actors/member.h"
 
+#include "actors/self.h"
+
 #include <troupe/name.h>
 
 /* ---- intensity --------------------------------------------------------------------------------------------------- */
@@ -451,6 +453,44 @@ Test(supervisor_restart, counters_tell_of_restarts)
     cr_assert_eq(after.crashed - before.crashed, 7u);
     cr_assert_eq(after.spawned - before.spawned, 0u);
     cr_assert_eq(after.ended - before.ended, 0u);
+    close_system();
+}
+
+/* A slot counts its incarnations, and does not count them beyond what it can. All children are told to stop for the one that
+ * crashed; one of them has had its last incarnation. */
+Test(supervisor_restart, a_child_whose_incarnations_are_used_up_comes_anew_with_the_others)
+{
+    static const tr_child children[] = { CHILD(0), CHILD(1, .name = "one") };
+    static const tr_supervisor tables[] = {
+        { TR_SUPERVISOR, .name = "table", .strategy = TR_ONE_FOR_ALL, AT_ONCE, CHILDREN(children) },
+        { TR_SUPERVISOR, .name = "table", .strategy = TR_ONE_FOR_ONE, AT_ONCE, CHILDREN(children) },
+    };
+    tr_ref members[2];
+    tri_incarnation_last = 2;
+    open_stage();
+    for (int i = 0; i < 2; i++) {
+        tr_ref supervisor = supervise(&tables[i]);
+        expect_cast(members, 2);
+        for (unsigned n = 1; n <= 3; n++) {
+            CRASH_OF(members[1]);
+            expect_went(1, TR_EPROTO);
+            if (i == 0) {
+                expect_went(0, TR_ESHUTDOWN);
+                came again = expect_came(0);
+                cr_assert_eq(tr_ref_eq(again.who, members[0]), n < 3);
+                members[0] = again.who;
+            }
+            came again = expect_came(1);
+            cr_assert_eq(tr_ref_eq(again.who, members[1]), n < 3);
+            cr_assert_eq(again.incarnation, n % 3);
+            members[1] = again.who;
+        }
+        settle_supervisor(supervisor);
+        end(supervisor, 0);
+        expect_went(1, TR_ESHUTDOWN);
+        expect_went(0, TR_ESHUTDOWN);
+        expect_down(supervisor, 0);
+    }
     close_system();
 }
 

@@ -850,6 +850,12 @@ mutation(names_behind_a_hole_are_lost
   NEW [[]]
   TEST actors/name FILTER name/a_name_that_stays*)
 
+mutation(a_used_up_slot_is_given_out_again
+  FILE actors/slot.c
+  OLD [[    if (tri_likely(slot->box.generation != UINT32_MAX)) {]]
+  NEW [[    if (slot->box.generation || slot->cold) {]]
+  TEST actors/slot FILTER slot/no_reference* DEFAULT)
+
 mutation(promises_outlive_their_incarnation
   FILE actors/life.c
   OLD [[        tri_promise_drop_all(self, slot->cold);]]
@@ -907,6 +913,15 @@ mutation(the_successor_waits_for_nobody
   OLD [[    me->waiting = self->slot->cold->children > 0;]]
   NEW [[]]
   TEST actors/supervisor_dynamic FILTER supervisor_dynamic/the_successor*waits* DEFAULT)
+
+mutation(who_is_gone_and_was_told_to_stop_is_forgotten
+  FILE actors/supervisor.c
+  OLD [[    if (again) {
+        if (report->gone)]]
+  NEW [[    again = again && !(asked && report->gone);
+    if (again) {
+        if (report->gone)]]
+  TEST actors/supervisor_restart FILTER supervisor_restart/*used_up_comes_anew* DEFAULT)
 
 mutation(who_was_given_up_waits_for_ever
   FILE actors/child.c

@@ -13,7 +13,8 @@
  *
  * A child that is restarted keeps its reference, its name and its mailbox; its state is new, and its start is called
  * again with the same argument. The message it crashed on is not handled again. A child's child can be another
- * supervisor.
+ * supervisor. (After 65,535 restarts a child is started anew, as one that has a new reference and an empty mailbox; monitors
+ * of the old one are told.)
  *
  * Child n + 1 is started when child n is ready: when its start has returned, or after TR_NOT_READY when it calls tr_ready.
  *
