@@ -353,6 +353,7 @@ static void poll_events(struct tri_port *port, int64_t deadline)
     struct epoll_event events[EVENTS];
     deadline = tri_again_limit(&e->again, tri_port_limit(&e->io, deadline));
     int count = wait_for_events(e, events, time_until(e, deadline));
+    port->more = count < 0 || count == EVENTS;
     if (count < 0)
         tri_port_wait_failed(&e->io, "epoll_wait", tri_error_from_errno(errno));
     for (int i = 0; i < count; i++)

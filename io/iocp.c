@@ -513,6 +513,7 @@ static void poll_packets(struct tri_port *port, int64_t deadline)
         tri_port_wait_failed(&p->base.io, "GetQueuedCompletionStatusEx", tri_winsock_error(GetLastError()));
         count = 0;
     }
+    port->more = count == PACKETS;
     for (ULONG i = 0; i < count; i++)
         switch (packets[i].lpCompletionKey) { /* what lpOverlapped means depends on it */
         case TRI_KEY_OPERATION: handle_packet(p, packets[i].lpOverlapped); break;

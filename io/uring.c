@@ -436,11 +436,17 @@ static void try_again(struct uring *u)
 
 /* ---- the port ---------------------------------------------------------------------------------------------------- */
 
+/* Whether there are completions, or will be when the kernel is entered. */
+static bool has_come(const struct uring *u)
+{
+    return tri_again_any(&u->again) || io_uring_cq_ready(&u->ring) ||
+        IO_URING_READ_ONCE(*u->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
 static bool has_work(struct tri_port *port)
 {
     const struct uring *u = (const struct uring *)port;
-    return tri_again_any(&u->again) || io_uring_sq_ready(&u->ring) || io_uring_cq_ready(&u->ring) ||
-        IO_URING_READ_ONCE(*u->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+    return has_come(u) || io_uring_sq_ready(&u->ring);
 }
 
 static void enter(struct uring *u, int64_t deadline)
@@ -482,6 +488,7 @@ static void poll_ring(struct tri_port *port, int64_t deadline)
     enter(u, limit_of(u, deadline));
     reap(u);
     show_buffers(u);
+    port->more = has_come(u);
     tri_port_feed(&u->io);
 }
 

@@ -34,6 +34,7 @@ struct tri_port_class {
 
 struct tri_port {
     const struct tri_port_class *class;
+    bool more; /* poll's: it has not taken all that there was, and would find more at once */
 };
 
 #define TRI_NO_WAIT INT64_MIN

@@ -41,6 +41,8 @@ enum {
     TRI_TURN_MESSAGES = 64,         /* a turn ends after so many messages */
     TRI_TURN_NS = 200000,           /* or after this time */
     TRI_ATTEND_NS = 100000,         /* a busy worker looks at port and timers this often */
+    TRI_LATE_NS = 1000000,          /* timers that are due for so long have been held up, and so has what was to come before them */
+    TRI_LOOKS = 512,                /* at the port before timers are fired, at most */
     TRI_GLANCE_NS = 25000,          /* a busy worker reads the clock about this often */
     TRI_TIMERS_AT_ONCE = 1024,      /* timers fired before actors run again */
     TRI_TIMERS_APART = 16,          /* ticks of the wheel between two times that a sleeping worker wakes up for timers, at most */

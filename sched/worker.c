@@ -246,8 +246,21 @@ static void note_fire(struct tri_timer *timer, void *worker_)
     worker->sched->config.fire(timer, worker);
 }
 
+/* What has come counts before the time that is over. One look at the port may not take all of it; and a worker that comes late,
+ * because it was held or the process was stopped, has not looked since. */
+static void look_before_timers(struct tri_worker *worker)
+{
+    int64_t due = tri_wheel_due(&worker->wheel);
+    bool late = due < worker->now - TRI_LATE_NS && !worker->sched->config.sim; /* nobody stops a simulation */
+    for (int i = 0; due <= worker->now && (late || worker->port->more) && i < TRI_LOOKS; i++) {
+        worker->port->class->poll(worker->port, TRI_NO_WAIT);
+        late = false;
+    }
+}
+
 static bool timers_due(struct tri_worker *worker)
 {
+    look_before_timers(worker);
     size_t most = TR_BUGGIFY() ? 1 : TRI_TIMERS_AT_ONCE;
     tri_possession_enter(&worker->possession);
     if (tri_unlikely(!cork_dllist_is_empty(&worker->wheel.put_off)))

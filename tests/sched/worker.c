@@ -621,3 +621,83 @@ Test(worker, players_that_come_and_go_are_each_on_one_stage_and_none_is_forgotte
         turns += players[i].begun;
     cr_assert_gt(turns, CAST);
 }
+
+/* ---- what has come before the time that is over -------------------------------------------------------------------------- */
+
+/* A port that has to be looked at so many times before it has nothing more. */
+enum { MUCH = 5 };
+
+static struct {
+    struct tri_port port;
+    struct tri_port *sleeper;
+} slow_port;
+
+static struct tri_timer late_timer;
+static unsigned left;
+static unsigned int left_when_fired = UINT_MAX;
+
+static void slow_poll(struct tri_port *port, int64_t deadline)
+{
+    if (left)
+        left--;
+    else
+        slow_port.sleeper->class->poll(slow_port.sleeper, deadline);
+    port->more = left;
+}
+
+static void slow_wake(struct tri_port *port)
+{
+    (void)port;
+    slow_port.sleeper->class->wake(slow_port.sleeper);
+}
+
+static bool slow_has_work(struct tri_port *port)
+{
+    (void)port;
+    return left;
+}
+
+static void slow_close(struct tri_port *port)
+{
+    (void)port;
+    slow_port.sleeper->class->close(slow_port.sleeper);
+}
+
+static const struct tri_port_class slow_class = { "slow", slow_poll, slow_wake, slow_has_work, slow_close };
+
+static int open_slow(struct tri_worker *worker, void *arg, struct tri_port **port)
+{
+    slow_port.port.class = &slow_class;
+    *port = &slow_port.port;
+    return tri_sleeper_open(worker, arg, &slow_port.sleeper);
+}
+
+static void note_what_is_left(struct tri_timer *timer, void *worker)
+{
+    (void)timer;
+    (void)worker;
+    ck_pr_store_uint(&left_when_fired, left);
+}
+
+/* As one that is held in its turn, while more and more comes and a timer becomes due. */
+static void be_late(struct tri_worker *worker, struct player *player)
+{
+    (void)player;
+    left = MUCH;
+    late_timer.deadline = tri_clock_now(&tri_clock_real);
+    tri_wheel_arm(&worker->wheel, &late_timer);
+}
+
+Test(worker, timers_wait_until_the_port_has_nothing_more)
+{
+    static struct player player;
+    struct tri_sched_config config = cast_config(1);
+    config.port_open = open_slow;
+    config.fire = note_what_is_left;
+    cr_assert_eq(tri_sched_start(&sched, &config), 0);
+    cast_player(&player, 0, be_late);
+    schedule(&player);
+    wait_until(ck_pr_load_uint(&left_when_fired) != UINT_MAX);
+    cr_assert_eq(ck_pr_load_uint(&left_when_fired), 0);
+    close_sched();
+}

@@ -1122,6 +1122,12 @@ mutation(a_closed_descriptor_helps_nobody
   NEW [[            if (false) tri_signal(worker]]
   TEST io/tcp_port FILTER tcp_port/for_want*)
 
+mutation(timers_do_not_wait_for_the_port
+  FILE sched/worker.c
+  OLD [[(late || worker->port->more) && i < TRI_LOOKS]]
+  NEW [[false && i < TRI_LOOKS]]
+  TEST sched/worker FILTER worker/timers_wait*)
+
 mutation(the_end_of_a_stream_is_an_edge
   FILE io/epoll.c
   OLD [[    return !endpoint->foreign && !(endpoint->ready & (HUNG_UP | URGENT));]]
