@@ -23,7 +23,6 @@ enum { KEPT = 4, ALL = ((1 << VERBS) - 1) & ~(1 << DETACH_SOON) };
 /* Which verbs there are, and whether they are used also before there is anything to use them on. Set before each run. */
 static uint32_t allowed = ALL;
 static bool early = true;
-static bool gathers = false;
 
 /* An owner, on either side. */
 struct party {
@@ -147,7 +146,7 @@ static int party_start(tr_self *self, void *state, const void *arg_)
 {
     struct party *me = state;
     const struct party_arg *arg = arg_;
-    uint32_t frames = gathers ? tr_random_below(self, 3) : 0;
+    uint32_t frames = tr_random_below(self, 3);
     me->connection = arg->connection;
     me->verbs = arg->verbs;
     me->left = 1 + tr_random_below(self, 12);
@@ -293,6 +292,11 @@ static void chaos_of(uint32_t verbs, bool before)
 }
 
 #define VERB(verb) (1u << (verb))
+
+Test(sim_streams, frames_that_are_let_go_of_late_do_not_stop_a_connection)
+{
+    chaos_of(VERB(WRITE) | VERB(WRITE_MUCH), false);
+}
 
 Test(sim_streams, a_connection_that_is_flushed_is_also_shut_down_and_closed)
 {
