@@ -7,11 +7,11 @@
 #include "actors/promise.h"
 #include "actors/self.h"
 #include "io/sim/ledger.h"
+#include "io/sim/twin.h"
 #include "io/tcp.h"
 #include "mailbox/memory.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
 
 struct seen {
@@ -98,6 +98,11 @@ uint32_t tri_checks_number(struct tri_sim_world *world, tr_ref actor)
     return see(world, actor)->number;
 }
 
+uint32_t tri_checks_known(const struct tri_sim_world *world, tr_ref actor)
+{
+    return find_seen(world->checks->seen, world->checks->seen_room, actor.bits)->number;
+}
+
 struct tri_ledger **tri_checks_ledger(struct tri_sim_world *world, tr_ref actor)
 {
     return &see(world, actor)->ledger;
@@ -179,7 +184,7 @@ static bool sending(tr_self *self, struct tri_slot *slot, tr_msg *m)
         tri_ledger_says(world, self, slot, m);
     if (m->flags_ & (TRI_MSG_EXEMPT | TRI_MSG_RUNTIME | TRI_MSG_SYSTEM) || tri_internal(slot->spec))
         return true;
-    return !tri_fault(world, TRI_FAULT_mailbox_full);
+    return !tri_fault_about(world, TRI_FAULT_mailbox_full, tri_slot_ref(slot), m);
 }
 
 static void note(struct tri_sim_world *world, tr_self *self, uint32_t actor, uint32_t from, const tr_msg *m)
@@ -190,14 +195,8 @@ static void note(struct tri_sim_world *world, tr_self *self, uint32_t actor, uin
         c->type_hash = tri_hash(m->type->name);
     }
     world->hash = mix(mix(world->hash, (uint64_t)actor << 32 | from), c->type_hash ^ (uint64_t)world->sim.now);
-    if (!world->trace)
-        return;
-    struct tri_sim_node *node = tri_sim_node_of(world, self->worker->sched);
-    fprintf(world->trace, "%14.6f ms  %-10s %u  %s #%" PRIu32 "  %s", (double)(world->sim.now - TR_SECONDS(1)) / 1e6,
-        node->host->name, self->worker->index, tri_checks_name(self->me), actor, m->type->name);
-    if (from)
-        fprintf(world->trace, "  from %s #%" PRIu32, tri_checks_name(m->from), from);
-    fputc('\n', world->trace);
+    tri_trace_message(world, self, actor, from, m);
+    tri_twin_note(world, self, actor, m);
 }
 
 static bool handling(tr_self *self, const tr_msg *m)
@@ -217,53 +216,11 @@ static bool handling(tr_self *self, const tr_msg *m)
         return false;
     tri_ledger_heard(world, self, m);
     check_once(world, actor, m);
-    if (!world->ending && tri_fault(world, TRI_FAULT_slow))
+    if (!world->ending && tri_fault_about(world, TRI_FAULT_slow, TR_NOBODY, m))
         world->sim.now += (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, (uint32_t)TR_MS(200));
     if (m->type == &tr_blocked_type)
         return false; /* what it carries is the handler's already, who would not have released it */
-    return !tr_ref_eq(self->me, self->system->root) && tri_fault(world, TRI_FAULT_crash);
+    return !tr_ref_eq(self->me, self->system->root) && tri_fault_about(world, TRI_FAULT_crash, TR_NOBODY, m);
 }
 
 const struct tri_watcher tri_sim_watcher = { .sending = sending, .handling = handling };
-
-/* ---- who waits for whom ------------------------------------------------------------------------------------------ */
-
-static void add(char *what, size_t size, const char *format, ...) TR_FORMAT_(3, 4);
-
-static void add(char *what, size_t size, const char *format, ...)
-{
-    size_t length = strlen(what);
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(what + length, size - length, format, arguments);
-    va_end(arguments);
-}
-
-void tri_checks_quiet(struct tri_sim_world *world)
-{
-    tr_ref actor = tri_link_check();
-    if (!tr_ref_is_nobody(actor))
-        tri_world_fails(world, TR_EFAULT, "%s #%" PRIu32 " holds a link that its other side does not hold",
-            tri_checks_name(actor), see(world, actor)->number);
-}
-
-unsigned tri_checks_waiting(struct tri_sim_world *world, char *what, size_t size)
-{
-    unsigned count = 0;
-    uint32_t slots = tri_table_chunks(&tri_slots) << TRI_TABLE_CHUNK_BITS;
-    for (uint32_t i = 1; i < slots; i++) {
-        struct tri_slot *slot = tri_slot_at(i);
-        if (slot->box.word == TRI_WORD_CLOSED || !slot->cold)
-            continue;
-        for (struct cork_dllist_item *at = cork_dllist_start(&slot->cold->held); !cork_dllist_is_end(&slot->cold->held, at);
-             at = at->next) {
-            struct tri_promise *promise = tri_container_of(at, struct tri_promise, held);
-            if (promise->kind != TRI_PROMISE_CALL || promise->state != TRI_ARMED)
-                continue;
-            tr_ref me = tri_slot_ref(slot), other = promise->failed.to;
-            add(what, size, "%s%s #%" PRIu32 " waits for %s #%" PRIu32, count++ ? ", " : "", tri_checks_name(me),
-                see(world, me)->number, tri_checks_name(other), see(world, other)->number);
-        }
-    }
-    return count;
-}

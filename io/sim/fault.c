@@ -41,14 +41,13 @@ static uint32_t *rates_of(tr_sim_faults *faults)
     return (uint32_t *)faults; /* nothing but rates, one after the other */
 }
 
-bool tri_fault(struct tri_sim_world *world, enum tri_fault_kind kind)
+bool tri_fault_about(struct tri_sim_world *world, enum tri_fault_kind kind, tr_ref to, const tr_msg *m)
 {
     uint32_t rate = world->healed ? 0 : rates_of(&world->options.faults)[kind];
     if (!rate || !tri_sim_chance(&world->sim, kind == TRI_FAULT_out_of_memory ? TRI_STREAM_MEMORY : TRI_STREAM_FAULTS, rate))
         return false;
     rates_of(&world->result->fired)[kind]++;
-    if (world->trace)
-        fprintf(world->trace, "%14.6f ms  fault: %s\n", (double)(world->sim.now - TR_SECONDS(1)) / 1e6, names[kind]);
+    tri_trace_fault(world, names[kind], to, m);
     return true;
 }
 

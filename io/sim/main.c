@@ -9,6 +9,7 @@
  *     @sim over                                                  has been reached for the first time
  */
 #include "io/sim/command.h"
+#include "io/sim/twin.h"
 #include "io/sim/world.h"
 
 #include <inttypes.h>
@@ -20,7 +21,7 @@ struct command {
     char program[64];
     tr_sim_options options;
     uint64_t first, count;
-    bool seeds, report, keep_going;
+    bool seeds, report, keep_going, twice;
 };
 
 enum { GO_ON = -1, BAD = 2 };
@@ -37,6 +38,7 @@ static const char usage[] =
     "  --fault NAME=RATE  in so many of a million occasions this fault; \"all\" is every kind. Repeatable\n"
     "  --for TIME         stops the hosts after so much virtual time: 250us, 40ms, 5s\n"
     "  --trace FILE       writes a line for each message handled; - is standard output. With one seed\n"
+    "  --twice            each seed two times: they must be one run, or the program asks for what is not simulated\n"
     "  --report           what troupe-sim reads\n"
     "  --help             this text\n"
     "\n"
@@ -89,6 +91,8 @@ static int read_flag(struct command *c, const char *word)
         c->options.faults = tr_sim_rough;
     else if (strcmp(word, "--keep-going") == 0)
         c->keep_going = true;
+    else if (strcmp(word, "--twice") == 0)
+        c->twice = true;
     else if (strcmp(word, "--report") == 0)
         c->report = true;
     else
@@ -217,7 +221,7 @@ static uint64_t run_seeds(struct command *c, const tr_sim_host *hosts)
             printf("@sim begin %" PRIu64 "\n", seed);
         if (fflush(stdout))
             return failed; /* nobody reads it any more */
-        failed += tr_sim_run(seed, &c->options, hosts, &result) != 0;
+        failed += (c->twice ? tri_twin_run : tr_sim_run)(seed, &c->options, hosts, &result) != 0;
         if (c->report) {
             report_places(&reached);
             report(&result);

@@ -110,6 +110,7 @@ static bool fails(struct tri_sim_world *world, enum tri_fault_kind kind, int *er
 {
     if (++world->result->operations == world->options.fail_operation) {
         *error = world->options.operation_error;
+        tri_trace_fault(world, "an operation", TR_NOBODY, NULL);
         return true;
     }
     if (!tri_fault(world, kind))

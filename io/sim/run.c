@@ -72,7 +72,10 @@ static bool refuse_memory(void)
     struct tri_sim_world *world = tri_sim_mine() ? tri_world() : NULL; /* others' requests are not its, nor may they look */
     if (!world || world->sim.calm)
         return false;
-    return ++world->result->requests == world->options.fail_memory || tri_fault(world, TRI_FAULT_out_of_memory);
+    if (++world->result->requests != world->options.fail_memory)
+        return tri_fault(world, TRI_FAULT_out_of_memory);
+    tri_trace_fault(world, "out_of_memory", TR_NOBODY, NULL);
+    return true;
 }
 
 /* What is held, but for the first chunks of the tables of slots and promises, which stay. (Others are not counted.) */
@@ -225,16 +228,6 @@ static void on_restart(struct tri_event *event)
     tri_container_of(event, struct tri_sim_node, restart)->restarts = true;
 }
 
-static void open_trace(struct tri_sim_world *world)
-{
-    const char *path = world->options.trace ? world->options.trace : getenv("TROUPE_SIM_TRACE");
-    if (!path || !*path)
-        return;
-    world->trace = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
-    if (!world->trace)
-        tri_world_fails(world, TR_EINVAL, "the trace cannot be written to \"%s\"", path);
-}
-
 static int open_world(struct tri_sim_world *world, uint64_t seed, const tr_sim_host *hosts)
 {
     tr_sim_options *o = &world->options;
@@ -248,7 +241,7 @@ static int open_world(struct tri_sim_world *world, uint64_t seed, const tr_sim_h
     tri_sim_open(&world->sim, seed);
     choose_manners(world);
     tri_checks_open(world);
-    open_trace(world);
+    tri_trace_open(world);
     tri_check_failed = check_failed;
     tri_buggify_rate = o->buggify == TR_SIM_NEVER ? 0 : o->buggify ? o->buggify : BUGGIFY;
     tr_checks_on_ = true;
@@ -274,8 +267,7 @@ static int open_world(struct tri_sim_world *world, uint64_t seed, const tr_sim_h
 static void note_line(struct tri_sim_world *world, const struct tri_sim_node *node, const char *what)
 {
     tri_checks_hash(world, (uint64_t)world->sim.now ^ (uint64_t)(node - world->nodes));
-    if (world->trace)
-        fprintf(world->trace, "%14.6f ms  %-10s %s\n", (double)(world->sim.now - TR_SECONDS(1)) / 1e6, node->host->name, what);
+    tri_trace_host(world, node, what);
 }
 
 static void end_node(struct tri_sim_world *world, struct tri_sim_node *node)
@@ -374,8 +366,10 @@ static void note_quiet(struct tri_sim_world *world)
         return;
     if (tri_checks_waiting(world, who, sizeof who))
         tri_world_fails(world, TR_EDEADLK, "nothing will ever happen again, but %s", who);
-    else if (world->options.settle_ns)
-        tri_world_fails(world, TR_ETIMEDOUT, "nothing will ever happen again, and not all roots have ended");
+    else if (world->options.settle_ns) {
+        tri_checks_living(world, who, sizeof who);
+        tri_world_fails(world, TR_ETIMEDOUT, "nothing will ever happen again, and not all roots have ended: %s", who);
+    }
 }
 
 /* What may happen between two turns. */
@@ -391,6 +385,22 @@ static void disturb(struct tri_sim_world *world)
             (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, 10000) * TR_MS(1));
     if (tri_fault(world, TRI_FAULT_clock_jump))
         world->sim.now += (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, 60000) * TR_MS(1);
+}
+
+static void not_settled(struct tri_sim_world *world)
+{
+    char who[300] = "";
+    tri_checks_living(world, who, sizeof who);
+    tri_world_fails(world, TR_ETIMEDOUT, "not all roots have ended %" PRId64 " ms after the healing: %s",
+        world->options.settle_ns / 1000000, who);
+}
+
+static void too_many_steps(struct tri_sim_world *world)
+{
+    char who[300] = "";
+    tri_checks_living(world, who, sizeof who);
+    tri_world_fails(world, TR_ELIMIT, "%" PRIu64 " steps were made, and not all roots have ended: %s", world->sim.steps_max,
+        who);
 }
 
 static void run(struct tri_sim_world *world)
@@ -411,7 +421,7 @@ static void run(struct tri_sim_world *world)
         else if (sim->now != now) /* time has gone on, for nobody had anything to do */
             tri_ledgers_rest(world, false);
         if (!moved && sim->steps > sim->steps_max) {
-            tri_world_fails(world, TR_ELIMIT, "%" PRIu64 " steps were made, and not all roots have ended", sim->steps_max);
+            too_many_steps(world);
         } else if (!moved && tri_sim_next(sim) == INT64_MAX) {
             note_quiet(world);
             return;
@@ -422,8 +432,7 @@ static void run(struct tri_sim_world *world)
         if (sim->now >= healing && !world->healed)
             heal(world);
         if (sim->now >= settled && !all_ended(world))
-            tri_world_fails(world, TR_ETIMEDOUT, "not all roots have ended %" PRId64 " ms after the healing",
-                o->settle_ns / 1000000);
+            not_settled(world);
         if (sim->now >= end)
             return;
     }
@@ -499,6 +508,7 @@ int tri_sim_run(uint64_t seed, const tr_sim_options *options, const tr_sim_host 
     world->sim.explore = setup->explore;
     world->sim.explorer = setup->explorer;
     world->handle = setup->handle;
+    world->twin = setup->twin;
     if (!open_world(world, seed, hosts))
         run(world);
     close_world(world);

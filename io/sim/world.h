@@ -60,6 +60,7 @@ struct tri_sim_world {
     struct tri_ledger *ledgers, *ledgers_open; /* of connections, see ledger.h */
     FILE *trace;
     tr_system *handle; /* of the first host's system; NULL: none */
+    struct tri_twin *twin; /* NULL: this seed is run once */
     uint64_t hash;
 };
 
@@ -73,8 +74,14 @@ struct tri_sim_node *tri_sim_node_of(struct tri_sim_world *world, const struct t
 
 /* ---- fault.c ----------------------------------------------------------------------------------------------------- */
 
-/* Whether a fault of this kind shall happen now; then it is counted. */
-bool tri_fault(struct tri_sim_world *world, enum tri_fault_kind kind);
+/* Whether a fault of this kind shall happen now; then it is counted. It is about the actor that runs; and about another, and a
+ * message, if they are given (TR_NOBODY, NULL). */
+bool tri_fault_about(struct tri_sim_world *world, enum tri_fault_kind kind, tr_ref to, const tr_msg *m);
+
+static inline bool tri_fault(struct tri_sim_world *world, enum tri_fault_kind kind)
+{
+    return tri_fault_about(world, kind, TR_NOBODY, NULL);
+}
 
 /* The rates: 0, or TR_EINVAL with the name in `what`. */
 int tri_faults_check(const tr_sim_faults *faults, char *what, size_t size);
@@ -92,6 +99,7 @@ struct tri_sim_setup {
     uint32_t (*explore)(struct tri_sim *sim, struct tri_runnable *const *able, uint32_t n);
     void *explorer;
     tr_system *handle; /* of the first host; NULL: none */
+    struct tri_twin *twin; /* NULL: none */
 };
 
 int tri_sim_run(uint64_t seed, const tr_sim_options *options, const tr_sim_host *hosts, tr_sim_result *result,
@@ -118,7 +126,26 @@ void tri_checks_hash(struct tri_sim_world *world, uint64_t what);
 /* Nothing will ever happen again: what must be so then. */
 void tri_checks_quiet(struct tri_sim_world *world);
 
+/* The number of an actor, 0 if it has none yet. */
+uint32_t tri_checks_known(const struct tri_sim_world *world, tr_ref actor);
+
+/* ---- waiting.c ---------------------------------------------------------------------------------------------------- */
+
 /* Asks that will never be answered: their number, and in `what` who waits for whom. */
 unsigned tri_checks_waiting(struct tri_sim_world *world, char *what, size_t size);
+
+/* Who lives on hosts whose roots have not ended, and what for. */
+void tri_checks_living(struct tri_sim_world *world, char *what, size_t size);
+
+/* ---- trace.c ------------------------------------------------------------------------------------------------------ */
+
+/* Lines for the file that options or environment ask for; none without one. */
+void tri_trace_open(struct tri_sim_world *world);
+void tri_trace_message(struct tri_sim_world *world, tr_self *self, uint32_t actor, uint32_t from, const tr_msg *m);
+void tri_trace_fault(struct tri_sim_world *world, const char *fault, tr_ref to, const tr_msg *m);
+void tri_trace_host(struct tri_sim_world *world, const struct tri_sim_node *node, const char *what);
+
+/* The body of a message as text, "" where there is nothing to say. */
+void tri_trace_body(const tr_msg *m, char *text, size_t size);
 
 #endif

@@ -156,7 +156,7 @@ typedef struct tr_sim_options {
     int operation_error;
     uint64_t steps;      /* the most steps; 0: ten million. A program that goes on without time going on ends so */
     const tr_sim_script *scripts; /* NULL: none */
-    const char *trace;   /* a file that gets a line for each message handled, "-" is standard output; NULL:
+    const char *trace;   /* a file that gets a line for each message handled and each fault, "-" is standard output; NULL:
                           * TROUPE_SIM_TRACE from the environment */
 } tr_sim_options;
 
@@ -205,6 +205,7 @@ uint64_t tr_sim_seed(void);
  *     ./bank                                       a seed that is drawn
  *     ./bank --seed 146 --trace t                  one seed, and a line in the file t for each message handled
  *     ./bank --fault reset=500 --fault late=0      with other rates than those of the options
+ *     ./bank --seed 146 --twice                    one seed two times: is the program the same?
  *     ./bank --help                                all there is
  *     troupe-sim ./bank --seeds 1000 --jobs 2      many seeds, in processes of their own
  *

@@ -56,6 +56,7 @@ typedef struct tr_type {
     uint32_t flags;                   /* TR_TYPE_… */
     void (*drop)(void *body);         /* releases what a body owns (buffers, memory); NULL: plain data */
     size_t (*bulk)(const void *body); /* bytes of bulk a body carries, at most 2^47, for the receiver's bound; NULL: none */
+    void (*print)(const void *body, char *text, size_t size); /* writes it as text, as snprintf does, for traces; NULL: none */
     const void *codec;                /* how the body crosses a process or a network; NULL, for later */
     int reserved_;
 } tr_type;
