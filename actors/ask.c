@@ -5,28 +5,43 @@ TR_DEFINE(tr_failed);
 
 /* ---- deadlines in the envelope ----------------------------------------------------------------------------------- */
 
-/* 32 bits of ticks of 2^20 ns (about 1 ms), rounded up: never early. They wrap after 52 days; a deadline is taken for the
- * one nearest to now, and one further away than 26 days is not carried at all (the asker's own timer holds it). */
-enum { DEADLINE_SHIFT = 20 };
+/* Ticks of 2^20 ns (about 1 ms), rounded up: never early. Their lower 32 bits are deadline_, where 0 is none; eight more stand
+ * in those bits of the call that no id has, as long as the request is on its way: its receiver sees the id alone. A deadline
+ * is taken for the one nearest to now, and one further away than 8 years is not carried at all (the asker's own timer holds
+ * it). */
+enum { DEADLINE_SHIFT = 20, DEADLINE_BITS = 40, CALL_SHIFT = 24 };
 
-uint32_t tri_deadline_pack(int64_t deadline)
+#define CALL_BITS ((uint64_t)0xff << CALL_SHIFT)
+
+_Static_assert(TRI_SLOTS_MAX <= 1 << CALL_SHIFT, "the number of a promise leaves eight bits");
+
+void tri_deadline_pack(tr_msg *m, int64_t deadline, int64_t now)
 {
     uint64_t ticks = ((uint64_t)deadline + ((1u << DEADLINE_SHIFT) - 1)) >> DEADLINE_SHIFT;
-    return (uint32_t)ticks ? (uint32_t)ticks : 1;
+    if (deadline - now >= (int64_t)1 << (DEADLINE_BITS - 2 + DEADLINE_SHIFT))
+        return;
+    ticks += (uint32_t)ticks == 0;
+    m->deadline_ = (uint32_t)ticks;
+    m->call = (m->call & ~CALL_BITS) | (ticks >> 32 << CALL_SHIFT & CALL_BITS);
 }
 
-int64_t tri_deadline_unpack(uint32_t packed, int64_t now)
+int64_t tri_deadline_unpack(const tr_msg *m, int64_t now)
 {
+    enum { UNUSED = 64 - DEADLINE_BITS };
+    uint64_t ticks = m->deadline_ | (m->call & CALL_BITS) >> CALL_SHIFT << 32;
     int64_t tick = now >> DEADLINE_SHIFT;
-    int32_t ahead = (int32_t)(packed - (uint32_t)tick);
+    int64_t ahead = (int64_t)((ticks - (uint64_t)tick) << UNUSED) >> UNUSED;
     return (tick + ahead) * (1 << DEADLINE_SHIFT);
+}
+
+uint64_t tri_call_of(const tr_msg *request)
+{
+    return request->call & ~CALL_BITS;
 }
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
-/* Sends a request that is made but for from, call, deadline and flags; m is NULL when there was no memory for it, or it is
- * too large, and `reason` says which. */
-tr_call tri_ask_message(tr_self *self, tr_ref to, int64_t timeout_ns, tr_msg *m, int reason)
+tr_call tri_ask_message(tr_self *self, tr_ref to, int64_t timeout_ns, int64_t limit, tr_msg *m, int reason)
 {
     struct tri_promise *promise = tri_promise_new(self, TRI_PROMISE_CALL, &tr_failed_type);
     if (m)
@@ -39,8 +54,8 @@ tr_call tri_ask_message(tr_self *self, tr_ref to, int64_t timeout_ns, tr_msg *m,
         return (tr_call){ 0 };
     }
     int64_t now = tr_now(self), deadline = tri_deadline(now, timeout_ns);
-    if (self->deadline && deadline > self->deadline)
-        deadline = self->deadline;
+    if (limit && deadline > limit)
+        deadline = limit;
     tr_call call = { promise->msg.call };
     bool expired = m && deadline <= now;
     if (expired) { /* before it was sent */
@@ -58,23 +73,35 @@ tr_call tri_ask_message(tr_self *self, tr_ref to, int64_t timeout_ns, tr_msg *m,
     tri_promise_arm(self, promise, deadline);
     m->call = call.bits;
     m->flags_ = TRI_MSG_REQUEST;
-    if (deadline - now < (int64_t)INT32_MAX << DEADLINE_SHIFT)
-        m->deadline_ = tri_deadline_pack(deadline);
+    tri_deadline_pack(m, deadline, now);
     tri_deliver(self, to, m); /* refused, it comes back as the answer */
     return call;
+}
+
+static tr_call ask(tr_self *self, tr_ref to, int64_t timeout_ns, int64_t limit, const tr_type *type, const void *body,
+    size_t size)
+{
+    tr_msg *m = size <= TR_BODY_MAX ? tri_msg_new(type, size) : NULL;
+    if (!m)
+        return tri_ask_message(self, to, timeout_ns, limit, NULL, tr_send_failed_(self, to, type, body));
+    if (body)
+        memcpy(tri_msg_body(m), body, size);
+    else
+        memset(tri_msg_body(m), 0, size);
+    return tri_ask_message(self, to, timeout_ns, limit, m, 0);
 }
 
 tr_call tr_ask_(tr_self *self, tr_ref to, int64_t timeout_ns, const tr_type *type, const void *body, size_t size)
 {
     tri_check_self(self, "tr_ask");
-    tr_msg *m = size <= TR_BODY_MAX ? tri_msg_new(type, size) : NULL;
-    if (!m)
-        return tri_ask_message(self, to, timeout_ns, NULL, tr_send_failed_(self, to, type, body));
-    if (body)
-        memcpy(tri_msg_body(m), body, size);
-    else
-        memset(tri_msg_body(m), 0, size);
-    return tri_ask_message(self, to, timeout_ns, m, 0);
+    return ask(self, to, timeout_ns, self->deadline, type, body, size);
+}
+
+tr_call tr_ask_for_(tr_self *self, const tr_msg *taken, tr_ref to, int64_t timeout_ns, const tr_type *type, const void *body,
+    size_t size)
+{
+    tri_check_self(self, "tr_ask_for");
+    return ask(self, to, timeout_ns, taken ? tri_taken(self, taken)->deadline : 0, type, body, size);
 }
 
 static struct tri_promise *find_call(tr_self *self, tr_call call)
@@ -111,6 +138,7 @@ void tri_answer_failed(tr_self *self, tr_ref by, tr_msg *request, int reason)
         request->type->drop(tri_msg_body(request));
     request->type = &tr_failed_type;
     request->from = by;
+    request->call = tri_call_of(request);
     request->deadline_ = 0;
     request->flags_ = TRI_MSG_ANSWER | TRI_MSG_EXEMPT; /* a block, as every request: the smallest holds a tr_failed */
     *(tr_failed *)tri_msg_body(request) = (tr_failed){ .reason = reason, .to = by };
@@ -138,6 +166,7 @@ static void answered(tr_self *self, tr_msg *taken)
 {
     if (!taken) {
         self->answered = true;
+        self->deadline = 0; /* what is asked from here on is not for this request */
         return;
     }
     tri_untake(self, taken);
@@ -155,32 +184,50 @@ int tri_answer(tr_self *self, tr_ref by, tr_msg *request, const tr_type *type, c
     }
     tr_ref to = request->from;
     m->from = by;
-    m->call = request->call;
+    m->call = tri_call_of(request);
     m->flags_ = TRI_MSG_ANSWER | TRI_MSG_EXEMPT;
     memcpy(tri_msg_body(m), body, size);
     tri_msg_free(request);
     return tri_deliver(self, to, m);
 }
 
+/* There is no message to put the answer into, or no use for it. */
+static int no_reply(const tr_type *type, const void *body, int reason)
+{
+    if (body && type->drop)
+        type->drop((void *)body);
+    return reason;
+}
+
+/* Whether its asker has been told already that the time is up, or is being told. */
+static bool is_late(tr_self *self, tr_msg *taken)
+{
+    if (!taken)
+        return self->deadline && self->deadline <= tri_worker_now(self->worker);
+    int64_t deadline = tri_taken(self, taken)->deadline;
+    return deadline && deadline <= tr_now(self);
+}
+
 int tr_reply_(tr_self *self, tr_msg *taken, const tr_type *type, const void *body, size_t size)
 {
     const tr_msg *request = request_of(self, taken, "tr_reply");
-    if (!request) {
-        if (body && type->drop)
-            type->drop((void *)body);
-        return TR_EINVAL;
+    if (!request)
+        return no_reply(type, body, TR_EINVAL);
+    if (is_late(self, taken)) {
+        tri_count(&self->counters.sent);
+        tri_count(&self->counters.fate[TRI_EXPIRED]);
+        answered(self, taken);
+        return no_reply(type, body, TR_ETIMEDOUT);
     }
     tr_msg *m = size <= TR_BODY_MAX ? tri_msg_new(type, size) : NULL;
     if (!m) {
-        if (body && type->drop)
-            type->drop((void *)body);
-        int error = size <= TR_BODY_MAX ? TR_ENOMEM : TR_EMSGSIZE;
+        int error = no_reply(type, body, size <= TR_BODY_MAX ? TR_ENOMEM : TR_EMSGSIZE);
         tr_refuse(self, taken, error);
         return error;
     }
     tr_ref to = request->from;
     m->from = self->me;
-    m->call = request->call;
+    m->call = tri_call_of(request);
     m->flags_ = TRI_MSG_ANSWER | TRI_MSG_EXEMPT;
     if (body)
         memcpy(tri_msg_body(m), body, size);
@@ -202,16 +249,27 @@ int tr_refuse(tr_self *self, tr_msg *taken, int reason)
         tri_answer_failed(self, self->me, taken, reason);
         return 0;
     }
-    self->answered = true;
+    answered(self, NULL);
     self->refused = reason; /* the request itself becomes the answer when the handler returns */
     return 0;
+}
+
+static int64_t time_left(tr_self *self, int64_t deadline)
+{
+    if (!deadline)
+        return TR_FOREVER;
+    int64_t left = deadline - tr_now(self);
+    return left > 0 ? left : 0;
 }
 
 int64_t tr_time_left(tr_self *self)
 {
     tri_check_self(self, "tr_time_left");
-    if (!self->deadline)
-        return TR_FOREVER;
-    int64_t left = self->deadline - tr_now(self);
-    return left > 0 ? left : 0;
+    return time_left(self, self->deadline);
+}
+
+int64_t tr_time_left_of(tr_self *self, const tr_msg *taken)
+{
+    tri_check_self(self, "tr_time_left_of");
+    return time_left(self, tri_taken(self, taken)->deadline);
 }

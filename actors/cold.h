@@ -16,12 +16,18 @@ struct tri_duty {
     uint8_t restart;    /* enum tr_restart */
 };
 
+struct tri_taken {
+    tr_msg *m;
+    int64_t deadline; /* of a request; 0: it has none */
+    uint64_t timer, monitor; /* ids of the promises to say that it has lapsed; 0: there is none */
+};
+
 struct tri_cold {
     struct cork_dllist held;     /* promises made to this actor */
     struct cork_dllist monitors; /* promises made to others, of type MONITOR, about this actor */
     struct tri_links *links;     /* see actors/link.c; NULL: there has been none */
     struct tri_name *name;
-    tr_msg **taken; /* messages kept with tr_take; each knows its place (generation_) */
+    struct tri_taken *taken;     /* messages kept with tr_take; each knows its place (generation_) */
     struct tri_bag wards; /* slot numbers; see actors/ward.c */
     struct tri_duty duty;
     uint32_t taken_count, taken_max;

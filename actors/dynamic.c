@@ -41,7 +41,7 @@ tr_call tr_child_start(tr_self *self, tr_ref supervisor, int64_t timeout_ns, con
         if (child->arg)
             memcpy(request + 1, child->arg, arg_size);
     }
-    return tri_ask_message(self, supervisor, timeout_ns, m, fits ? TR_ENOMEM : TR_EINVAL);
+    return tri_ask_message(self, supervisor, timeout_ns, self->deadline, m, fits ? TR_ENOMEM : TR_EINVAL);
 }
 
 tr_call tr_child_stop(tr_self *self, tr_ref supervisor, int64_t timeout_ns, tr_ref child)
@@ -50,7 +50,7 @@ tr_call tr_child_stop(tr_self *self, tr_ref supervisor, int64_t timeout_ns, tr_r
     tr_msg *m = tri_msg_new(&stop_request_type, sizeof(struct stop_request));
     if (m)
         ((struct stop_request *)tri_msg_body(m))->child = child;
-    return tri_ask_message(self, supervisor, timeout_ns, m, TR_ENOMEM);
+    return tri_ask_message(self, supervisor, timeout_ns, self->deadline, m, TR_ENOMEM);
 }
 
 /* ---- being asked ------------------------------------------------------------------------------------------------- */

@@ -287,7 +287,7 @@ void tri_end(tr_self *self, int reason)
         tri_duty_waits(self, reason); /* it has ended already, and its supervisor has the word */
         return;
     }
-    if (reason < 0)
+    if (reason < 0 && reason != TR_ESHUTDOWN && slot->status != TRI_RESTARTING) /* an incarnation ends once */
         tri_count(&self->counters.crashed);
     report_crash(slot, reason);
     tr_msg *links = end_incarnation(self, slot, reason);

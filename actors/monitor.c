@@ -30,6 +30,10 @@ static void tell(tr_self *self, struct tri_promise *promise, int reason)
     promise->msg.from = promise->down.who;
     promise->msg.flags_ &= (uint16_t) ~(TRI_MSG_RUNTIME | TRI_MSG_SYSTEM);
     promise->down.reason = reason;
+    if (promise->request) {
+        promise->msg.type = &tr_lapsed_type;
+        promise->lapsed = (tr_lapsed){ .request = promise->request, .reason = reason == TR_ENOMEM ? reason : TR_EDOWN };
+    }
     tri_promise_push(self, promise);
 }
 
@@ -65,19 +69,31 @@ static void found_nobody(tr_self *self, tr_ref to, tr_msg *m)
 static const struct tri_runtime_type monitor_type =
     TRI_RUNTIME_TYPE("tr_monitor_set", .handle = arrived, .undeliverable = found_nobody);
 
-tr_monitor tr_monitor_set(tr_self *self, tr_ref who)
+/* The id; 0: there was no memory. */
+static uint64_t set(tr_self *self, tr_ref who, tr_msg *request)
 {
-    tri_check_self(self, "tr_monitor_set");
     struct tri_promise *promise = tri_promise_new(self, TRI_PROMISE_MONITOR, &monitor_type.type);
     if (!promise)
-        return (tr_monitor){ 0 };
-    tr_monitor monitor = { promise->msg.call };
+        return 0;
+    uint64_t id = promise->msg.call;
     promise->down.who = who;
+    promise->request = request;
     promise->holder = self->me;
     promise->msg.flags_ |= TRI_MSG_RUNTIME;
     promise->state = TRI_ASKED;
     tri_deliver(self, who, &promise->msg);
-    return monitor;
+    return id;
+}
+
+tr_monitor tr_monitor_set(tr_self *self, tr_ref who)
+{
+    tri_check_self(self, "tr_monitor_set");
+    return (tr_monitor){ set(self, who, NULL) };
+}
+
+uint64_t tri_monitor_request(tr_self *self, tr_msg *request)
+{
+    return set(self, request->from, request);
 }
 
 /* For an actor that has not had its first turn: no request is needed. */

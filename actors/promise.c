@@ -154,22 +154,45 @@ void tri_promise_drop_all(tr_self *self, struct tri_cold *cold)
         tri_promise_drop(self, tri_container_of(cork_dllist_start(&cold->held), struct tri_promise, held));
 }
 
-bool tri_promise_arrive(tr_self *self, const tr_msg *m, tr_router **router)
+/* The call that an answer is for; NULL: it is not out any more. */
+static struct tri_promise *call_of(const tr_self *self, const tr_msg *answer)
+{
+    struct tri_promise *promise = tri_promise_find(answer->call);
+    return promise && promise->kind == TRI_PROMISE_CALL && tr_ref_eq(promise->msg.from, self->me) ? promise : NULL;
+}
+
+/* The time of a call was up when its answer was about to be handled, though its timer, in the wheel of a worker that is held
+ * perhaps, has not said so: the answer is late, and the failure takes its place, in its memory. */
+static void fail(tr_self *self, const struct tri_promise *promise, tr_msg *answer)
+{
+    if (answer->type->drop)
+        answer->type->drop(tri_msg_body(answer));
+    answer->type = &tr_failed_type;
+    answer->from = self->me;
+    *(tr_failed *)tri_msg_body(answer) = promise->failed;
+    tri_count(&self->counters.fate[TRI_EXPIRED]);
+    tri_count(&self->counters.sent);
+}
+
+bool tri_promise_arrive(tr_self *self, tr_msg *m, tr_router **router)
 {
     bool own = tri_msg_memory(m) == TRI_MEMORY_PROMISE;
-    struct tri_promise *promise = own ? (struct tri_promise *)(void *)m : tri_promise_find(m->call);
+    struct tri_promise *promise = own ? (struct tri_promise *)(void *)m : call_of(self, m);
     if (!promise || (own && ck_pr_load_32(&promise->state) == TRI_DROPPED))
         return false;
     bool routed = promise->kind == TRI_PROMISE_CALL || promise->kind == TRI_PROMISE_JOB;
     if (routed && promise->then)
         *router = promise->then;
     if (!own) {
+        if (promise->timer.deadline <= tri_worker_now(self->worker) && m->type != &tr_failed_type)
+            fail(self, promise, m);
         tri_promise_drop(self, promise); /* on another worker it may be somebody else's from here on */
         return true;
     }
     if (!(promise->kind == TRI_PROMISE_TIMER && promise->period))
         unhold(promise);
-    promise->drop = NULL; /* what the message carries is the handler's now */
+    if (promise->kind == TRI_PROMISE_JOB)
+        promise->drop = NULL; /* what the message carries is the handler's now */
     return true;
 }
 
@@ -185,7 +208,7 @@ static void release(tr_msg *m)
         tri_timer_again(tri_worker_here->context, promise);
         return;
     }
-    if (promise->drop)
+    if (promise->kind == TRI_PROMISE_JOB && promise->drop)
         promise->drop(promise->blocked.arg);
     tri_promise_free(promise);
 }

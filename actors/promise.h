@@ -56,10 +56,14 @@ struct tri_promise {
         tr_failed failed;
         tr_down down;
         tr_exited exited;
+        tr_lapsed lapsed;
         tr_blocked blocked;
         uint64_t body[2];
     };
-    void (*drop)(void *arg); /* JOB: releases blocked.arg */
+    union {
+        void (*drop)(void *arg); /* JOB: releases blocked.arg */
+        tr_msg *request;         /* MONITOR: the taken request whose asker it is about; NULL: of none */
+    };
     union {
         struct tri_timer timer;            /* TIMER, CALL: in the wheel of `worker` */
         struct cork_dllist_item at_target; /* MONITOR: in the target's list */
@@ -133,8 +137,9 @@ void tri_promise_drop(tr_self *self, struct tri_promise *promise);
 void tri_promise_drop_all(tr_self *self, struct tri_cold *cold);
 
 /* A promise's own message, or the answer to a call, is about to be handled: false when the promise was dropped or is
- * stale, so that the program must not see it. Sets *router if one was given for it. In the holder's turn. */
-bool tri_promise_arrive(tr_self *self, const tr_msg *m, tr_router **router);
+ * stale, so that the program must not see it. An answer that is late becomes the failure that is due instead. Sets *router
+ * if one was given for it. In the holder's turn. */
+bool tri_promise_arrive(tr_self *self, tr_msg *m, tr_router **router);
 
 /* Arms the timer of a promise in the running worker's wheel; one for TR_FOREVER is in none. */
 void tri_promise_arm(tr_self *self, struct tri_promise *promise, int64_t deadline);
@@ -151,6 +156,9 @@ void tri_promise_errand(struct tri_worker *worker, struct ck_stack_entry *errand
 
 /* Whether the timer is one of an actor that is pinned to this worker. In the worker's possession. */
 bool tri_promise_stays(struct tri_timer *timer, struct tri_worker *victim);
+
+/* monitor.c: the id of a monitor of the asker of a taken request, which says that the request has lapsed; 0: no memory. */
+uint64_t tri_monitor_request(tr_self *self, tr_msg *request);
 
 /* monitor.c: the monitored actor shall let go of a dropped promise. */
 void tri_monitor_recall(tr_self *self, struct tri_promise *promise);

@@ -33,7 +33,7 @@ struct tr_self {
     struct tri_fatal fatal_about;
     const tr_type *type;     /* its type, for the watchdog, which reads it from another thread */
     tr_ref me;
-    int64_t deadline;        /* of the request being handled; 0: none is, or it has none */
+    int64_t deadline;        /* of the request being handled, until it is answered; 0: none is, or it has none */
     union {
         struct {
             bool kept;       /* the message was taken, forwarded or answered for good: not the turn's to release */
@@ -177,13 +177,15 @@ void tri_answer_failed(tr_self *self, tr_ref by, tr_msg *request, int reason);
 /* Answers a request that the caller has kept (self->kept) and consumes it: 0, TR_EDOWN or TR_ENOMEM. */
 int tri_answer(tr_self *self, tr_ref by, tr_msg *request, const tr_type *type, const void *body, size_t size);
 
-/* Sends m, which has its body, as a request; m is NULL when there was none to be had, for this reason: then that is the
- * answer. See tr_ask. */
-tr_call tri_ask_message(tr_self *self, tr_ref to, int64_t timeout_ns, tr_msg *m, int reason);
+/* Sends m, which has its body but neither from, call, deadline nor flags, as a request; m is NULL when there was none to be
+ * had, for this reason: then that is the answer. It gets no more time than until `limit`; 0: none but its own. See tr_ask. */
+tr_call tri_ask_message(tr_self *self, tr_ref to, int64_t timeout_ns, int64_t limit, tr_msg *m, int reason);
 
-/* The deadline in an envelope, in ticks of about a millisecond, rounded up, and back. 0: none. */
-uint32_t tri_deadline_pack(int64_t deadline);
-int64_t tri_deadline_unpack(uint32_t packed, int64_t now);
+/* The deadline in the envelope of a request, in ticks of about a millisecond, rounded up, and back. Part of it stands in the
+ * call, whose id is what tri_call_of answers. */
+void tri_deadline_pack(tr_msg *m, int64_t deadline, int64_t now);
+int64_t tri_deadline_unpack(const tr_msg *m, int64_t now);
+uint64_t tri_call_of(const tr_msg *request);
 
 /* ---- what ends with an actor ------------------------------------------------------------------------------------- */
 
@@ -211,7 +213,8 @@ void tri_duty_waits(tr_self *self, int reason);                         /* ended
 bool tri_duty_stays_away(tr_self *self, tr_msg *m, int reason);         /* asked to: whether m, which is gone then, tells so */
 void tri_taken_end(tr_self *self, struct tri_cold *cold, int reason);   /* take.c: releases the taken messages */
 
-/* Takes m off the messages the running actor has taken. */
+/* What the running actor knows of a message it has taken; and takes it off those. */
+struct tri_taken *tri_taken(const tr_self *self, const tr_msg *m);
 void tri_untake(tr_self *self, tr_msg *m);
 
 /* ---- what begins with one: for a slot between tri_spawn_prepare and tri_spawn_finish -------------------------------- */

@@ -357,6 +357,8 @@ int tr_send_urgent_(tr_self *self, tr_ref to, tr_msg *m)
 int tr_send_message(tr_self *self, tr_ref to, tr_msg *m)
 {
     tri_check_self(self, "tr_send_message");
+    if (m == self->current || m->flags_ & TRI_MSG_TAKEN)
+        tri_panic("tr_send_message: a %s that was received: use tr_forward", m->type->name);
     return tri_deliver(self, to, m);
 }
 

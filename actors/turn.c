@@ -80,13 +80,14 @@ static bool admit_request(tr_self *self, tr_msg *m)
     self->deadline = 0;
     if (!m->deadline_)
         return true;
-    int64_t now = tri_clock_now(self->system->config.sched.clock);
-    self->deadline = tri_deadline_unpack(m->deadline_, now);
-    if (now < self->deadline)
-        return true;
-    self->deadline = 0; /* not that of whatever is handled next */
-    tri_expire(self, m);
-    return false;
+    int64_t now = tri_worker_now(self->worker), deadline = tri_deadline_unpack(m, now);
+    if (now >= deadline) {
+        tri_expire(self, m);
+        return false;
+    }
+    self->deadline = deadline;
+    m->call = tri_call_of(m);
+    return true;
 }
 
 /* Meant for an incarnation that has ended meanwhile: nobody's. */

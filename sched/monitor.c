@@ -142,6 +142,7 @@ static void *monitor_main(void *arg)
     while (!stopped(&sched->monitor)) {
         int64_t now = tri_clock_now(&tri_clock_real);
         unsigned running = 0;
+        ck_pr_store_64((uint64_t *)&sched->looked, (uint64_t)tri_clock_now(sched->config.clock));
         for (unsigned i = 0; i < sched->count; i++)
             running += look_at(sched, sched->workers[i], &sched->monitor.watches[i], now);
         quiet = running ? 0 : quiet + 1;

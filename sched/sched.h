@@ -101,6 +101,7 @@ struct tri_sched {
     unsigned count;
     struct tri_worker **workers;
     pthread_t *threads;
+    int64_t looked; /* when the monitor did last, or a simulation; see tri_worker_now() */
 
     TRI_ALIGNED uint32_t sleepers; /* workers that are parked, about: a hint that saves looking at their states */
     uint32_t searchers;            /* 1 while some worker may search for work to steal */
@@ -120,6 +121,14 @@ struct tri_sched {
 
     struct tri_monitor monitor;
 };
+
+/* About now, without reading the clock: what the worker read last, and after a turn that took longer than it should, a tick of
+ * the monitor (5 ms; 50 ms while all workers run) behind at the most. Never ahead. */
+static inline int64_t tri_worker_now(const struct tri_worker *worker)
+{
+    int64_t looked = (int64_t)ck_pr_load_64((const uint64_t *)&worker->sched->looked);
+    return looked > worker->now ? looked : worker->now;
+}
 
 /* Starts the workers and the monitor: 0, or TR_ENOMEM, TR_EAGAIN (no threads), or what a port answered; then nothing is
  * left running. config->turn and the others may be called before it returns. */

@@ -295,6 +295,7 @@ static void run_a_turn(struct tri_sim *sim, struct tri_worker *worker)
     worker->attend_due |= sim->choose(sim, 8) == 0;
     if (sim->disorder && sim->choose(sim, 256) < sim->disorder)
         disorder(sim, worker);
+    worker->sched->looked = sim->now;
     if (tri_worker_step(worker)) {
         sim->turns++;
         if (sim->turn_ns)
@@ -363,6 +364,7 @@ static bool explore(struct tri_sim *sim)
     uint32_t i = count > 1 ? sim->explore(sim, able, count) : 0;
     enter(sim, whose[i]);
     whose[i]->turn_messages = 1;
+    whose[i]->sched->looked = sim->now;
     tri_worker_step_with(whose[i], able[i]);
     leave(sim);
     sim->turns++;

@@ -217,7 +217,8 @@ static bool handling(tr_self *self, const tr_msg *m)
     tri_ledger_heard(world, self, m);
     check_once(world, actor, m);
     if (!world->ending && tri_fault_about(world, TRI_FAULT_slow, TR_NOBODY, m))
-        world->sim.now += (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, (uint32_t)TR_MS(200));
+        self->system->sched.looked = world->sim.now +=
+            (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, (uint32_t)TR_MS(200));
     if (m->type == &tr_blocked_type)
         return false; /* what it carries is the handler's already, who would not have released it */
     return !tr_ref_eq(self->me, self->system->root) && tri_fault_about(world, TRI_FAULT_crash, TR_NOBODY, m);

@@ -436,6 +436,12 @@ static int misuse(tr_self *self, void *state, const tr_msg *m)
         tr_release(self, tr_take(self, m));
         tr_take(self, m);
         break;
+    case 7:
+        tr_send_message(self, tr_me(self), tr_take(self, m));
+        break;
+    case 8:
+        tr_send_message(self, tr_me(self), (tr_msg *)m);
+        break;
     }
     return TR_CONTINUE;
 }
@@ -482,12 +488,24 @@ static void take_a_released_message(void)
     misuse_message(6);
 }
 
+static void send_a_taken_message(void)
+{
+    misuse_message(7);
+}
+
+static void send_a_borrowed_message(void)
+{
+    misuse_message(8);
+}
+
 Test(take, misuse_of_a_message_ends_the_process)
 {
     expect_panic(take_twice, "tr_take", "in actor misusing <", "handling number");
     expect_panic(release_a_borrowed_message, "tr_release", "not taken");
     expect_panic(take_a_forwarded_message, "tr_take");
     expect_panic(take_what_is_not_being_handled, "tr_take");
-    expect_panic(release_what_another_has_taken, "a number was given up that this actor has not taken");
+    expect_panic(release_what_another_has_taken, "a number that this actor has not taken");
     expect_panic(take_a_released_message, "tr_take");
+    expect_panic(send_a_taken_message, "tr_send_message", "use tr_forward");
+    expect_panic(send_a_borrowed_message, "tr_send_message", "use tr_forward");
 }

@@ -661,11 +661,9 @@ mutation(a_turn_touches_its_actor_after_it_was_idle
 
 mutation(an_end_is_told_before_the_last_words
   FILE actors/monitor.c
-  OLD [[    promise->down.reason = reason;
-    tri_promise_push(self, promise);]]
-  NEW [[    promise->down.reason = reason;
-    promise->msg.flags_ |= TRI_MSG_URGENT;
-    tri_promise_push(self, promise);]]
+  OLD [[    promise->msg.from = promise->down.who;]]
+  NEW [[    promise->msg.from = promise->down.who;
+    promise->msg.flags_ |= TRI_MSG_URGENT;]]
   TEST actors/monitor FILTER monitor/nobody_learns*)
 
 mutation(a_monitor_is_told_although_it_was_dropped
@@ -742,11 +740,11 @@ mutation(a_late_reply_arrives
 
 mutation(an_answer_leaves_the_timer_of_its_ask
   FILE actors/promise.c
-  OLD [[    if (!own) {
-        tri_promise_drop(self, promise); /* on another]]
-  NEW [[    if (!own) {
+  OLD [[            fail(self, promise, m);
+        tri_promise_drop(self, promise);]]
+  NEW [[            fail(self, promise, m);
         if (false)
-            tri_promise_drop(self, promise); /* on another]]
+            tri_promise_drop(self, promise);]]
   TEST actors/storm FILTER storm/*)
 
 mutation(a_dropped_timer_stays_in_the_wheel
@@ -769,24 +767,63 @@ mutation(a_cancel_on_another_worker_touches_its_wheel
 
 mutation(the_deadline_of_a_request_is_not_passed_on
   FILE actors/ask.c
-  OLD [[    if (self->deadline && deadline > self->deadline)
-        deadline = self->deadline;]]
+  OLD [[    if (limit && deadline > limit)
+        deadline = limit;]]
   NEW [[]]
   TEST actors/ask FILTER ask/what_is_asked_for_a_request*)
 
 mutation(the_deadline_of_a_request_stays
   FILE actors/turn.c
-  OLD [[    self->deadline = 0; /* not that of whatever is handled next */]]
-  NEW [[]]
+  OLD [[    if (now >= deadline) {
+        tri_expire(self, m);
+        return false;
+    }
+    self->deadline = deadline;]]
+  NEW [[    self->deadline = deadline;
+    if (now >= deadline) {
+        tri_expire(self, m);
+        return false;
+    }]]
   TEST actors/ask FILTER ask/a_request_whose_time_is_up*)
 
 mutation(a_request_whose_time_is_up_is_run
   FILE actors/turn.c
-  OLD [[    if (now < self->deadline)
-        return true;]]
-  NEW [[    if (true)
-        return true;]]
+  OLD [[    if (now >= deadline) {]]
+  NEW [[    if (false) {]]
   TEST actors/ask FILTER ask/a_request_whose_time_is_up*)
+
+mutation(a_late_answer_is_handled
+  FILE actors/promise.c
+  OLD [[        if (promise->timer.deadline <= tri_worker_now(self->worker) &&]]
+  NEW [[        if (false &&]]
+  TEST actors/deadline FILTER deadline/an_answer_that_waited*)
+
+mutation(a_reply_ends_nothing
+  FILE actors/ask.c
+  OLD [[        self->answered = true;
+        self->deadline = 0;]]
+  NEW [[        self->answered = true;]]
+  TEST actors/deadline FILTER deadline/what_is_asked_is* DEFAULT)
+
+mutation(a_forward_forgets_the_deadline
+  FILE actors/take.c
+  OLD [[    if (deadline)
+        tri_deadline_pack(m, deadline, deadline);]]
+  NEW [[    (void)deadline;]]
+  TEST actors/deadline FILTER deadline/a_forwarded*)
+
+mutation(the_holder_of_a_request_replies_too_late
+  FILE actors/ask.c
+  OLD [[    if (is_late(self, taken)) {]]
+  NEW [[    if (is_late(self, taken) && !taken) {]]
+  TEST actors/deadline FILTER deadline/the_holder*)
+
+mutation(what_watches_a_request_outlives_it
+  FILE actors/take.c
+  OLD [[    forget(self, was.timer);
+    forget(self, was.monitor);]]
+  NEW [[    (void)forget;]]
+  TEST actors/deadline FILTER deadline/of_a_request*)
 
 mutation(a_taken_request_dies_with_its_actor
   FILE actors/take.c
@@ -809,10 +846,9 @@ mutation(what_waits_at_the_end_is_lost
 
 mutation(a_message_that_was_given_away_is_freed
   FILE actors/take.c
-  OLD [[    else
-        self->kept = true;
-    m->flags_ &= TRI_MSG_REQUEST]]
-  NEW [[    m->flags_ &= TRI_MSG_REQUEST]]
+  OLD [[        self->kept = true;
+        self->deadline = 0;]]
+  NEW [[        self->deadline = 0;]]
   TEST actors/take FILTER take/*)
 
 mutation(a_name_outlives_its_actor

@@ -5,7 +5,7 @@
  *
  *     sent == delivered + dead + expired
  *
- * Troupe checks this when a system ends, and logs an error if it is not so.
+ * Troupe checks this when a system ends, and ends the process with a message if it is not so.
  */
 #ifndef TROUPE_STATS_H
 #define TROUPE_STATS_H
@@ -18,7 +18,8 @@ typedef struct tr_stats {
     uint64_t dead;      /* dead letters */
     uint64_t dead_down, dead_full, dead_replaced, dead_other; /* of these, by reason */
     uint64_t expired;   /* late answers, requests past their deadline, what was cancelled while it waited */
-    uint64_t spawned, ended, crashed, restarted; /* actors */
+    uint64_t spawned, ended, restarted; /* actors */
+    uint64_t crashed;   /* ends with an error, restarts included; to be stopped by a supervisor (TR_ESHUTDOWN) is none */
     uint64_t turns, steals, parks;               /* of workers */
 } tr_stats;
 

@@ -137,7 +137,8 @@ static inline const void *tr_body_(const tr_msg *m, const tr_type *type)
  * is no memory. It must be given to tr_send_message or tr_release. In a handler. */
 tr_msg *tr_message(tr_self *self, const tr_type *type);
 
-/* Sends such a message and consumes it; answers as tr_send does. In a handler. */
+/* Sends such a message and consumes it; answers as tr_send does. What was received, and taken perhaps, is sent with
+ * tr_forward. In a handler. */
 int tr_send_message(tr_self *self, tr_ref to, tr_msg *m);
 
 /* Keeps the message that is being handled: it is the actor's until tr_forward, tr_release or tr_reply_to (see
