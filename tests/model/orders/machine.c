@@ -377,7 +377,9 @@ static void explore(struct machine *m, const struct state *from);
 
 static bool explore_thread(struct machine *m, const struct state *from, unsigned i, unsigned late)
 {
-    struct { unsigned given, choice[8], limit[8]; } kept;
+    struct {
+        unsigned given, choice[8], limit[8];
+    } kept;
     bool any = false;
     m->used = m->given = 0;
     do {

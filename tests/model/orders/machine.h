@@ -77,9 +77,9 @@ struct model {
     const char *name;
     unsigned threads;
     void (*run[THREADS])(struct machine *m, struct thread *t);
-    void (*begin)(struct state *s);      /* NULL: all is 0 */
-    void (*end)(struct machine *m);      /* nobody can go on; says what is wrong with it */
-    bool looks_at_registers;             /* when it has ended */
+    void (*begin)(struct state *s); /* NULL: all is 0 */
+    void (*end)(struct machine *m); /* nobody can go on; says what is wrong with it */
+    bool looks_at_registers;        /* when it has ended */
 };
 
 struct machine {
@@ -114,11 +114,15 @@ bool is_late(const struct thread *t, int reg); /* any: -1 */
 void give(struct machine *m, struct thread *t, unsigned object);
 void take(struct machine *m, struct thread *t, unsigned object);
 
-#define BEGIN switch (t->pc) { case 0:
-#define END } t->done = true
+#define BEGIN \
+    switch (t->pc) { \
+    case 0:
+#define END \
+    } \
+    t->done = true
 
 /* Others may go on here; what follows up to the next step is one of them. */
-#define STEP() STEP_AT(__COUNTER__ + 1)
+#define STEP()     STEP_AT(__COUNTER__ + 1)
 #define STEP_AT(n) STEP_WHEN(true, n)
 #define STEP_WHEN(condition, n) \
     do { \
@@ -137,11 +141,11 @@ void take(struct machine *m, struct thread *t, unsigned object);
     } while (0)
 #define AWAIT(condition) OPERATION(m->disabled = !(condition))
 
-#define LOAD(reg, location) OPERATION(do_load(m, t, (reg), (location)))
-#define LOAD_LATE(reg, location) OPERATION(do_load_late(m, t, (reg), (location)))
-#define STORE(location, value) OPERATION(do_store(m, t, (location), (value)))
+#define LOAD(reg, location)        OPERATION(do_load(m, t, (reg), (location)))
+#define LOAD_LATE(reg, location)   OPERATION(do_load_late(m, t, (reg), (location)))
+#define STORE(location, value)     OPERATION(do_store(m, t, (location), (value)))
 #define SWAP(reg, location, value) OPERATION(do_swap(m, t, (reg), (location), (value), false))
-#define ADD(reg, location, value) OPERATION(do_swap(m, t, (reg), (location), (value), true))
+#define ADD(reg, location, value)  OPERATION(do_swap(m, t, (reg), (location), (value), true))
 /* Compares with register `reg`, which then has what was read; register `won` says whether it was the same. */
 #define CAS(won, location, reg, value) OPERATION(t->r[won] = do_cas(m, t, (location), (reg), (value)))
 /* A late load of this register has to have its value now: what follows depends on it. */
@@ -155,13 +159,13 @@ void take(struct machine *m, struct thread *t, unsigned object);
     } while (0)
 #define FENCE(fence) \
     do { \
-        WAIT_FOR_LATE((fence) == SEQ_CST || ((fence) > STORE_FENCE && is_late(t, -1)), (fence) > STORE_FENCE ? -1 : REGISTERS, \
-            __COUNTER__ + 1); \
+        WAIT_FOR_LATE((fence) == SEQ_CST || ((fence) > STORE_FENCE && is_late(t, -1)), \
+            (fence) > STORE_FENCE ? -1 : REGISTERS, __COUNTER__ + 1); \
         do_fence(m, t, (fence)); \
     } while (0)
 
 /* Not steps of their own: no order of them among others' matters but by what views know. */
-#define READ(plain) do_read(m, t, (plain))
+#define READ(plain)  do_read(m, t, (plain))
 #define WRITE(plain) do_write(m, t, (plain))
 #define GIVE(object) give(m, t, (object))
 #define TAKE(object) take(m, t, (object))

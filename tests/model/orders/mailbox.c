@@ -10,12 +10,12 @@
 #include <stddef.h>
 
 enum { EMPTY = 0, POKE = 1, IDLE = 2, CLOSED = 3, NEWEST = 2, COUNT = 4 }; /* the last two: shifts */
-enum { WORD, BACKLOG, IDENTITY, GENERATION, BOUND }; /* locations */
+enum { WORD, BACKLOG, IDENTITY, GENERATION, BOUND };                       /* locations */
 /* Plain. CARRIED: what a message brings along, which its sender has only read. ABOUT: of the signals of two who poke. */
 enum { STATE, LET_GO, MESSAGE1, MESSAGE2, CARRIED1, CARRIED2, ABOUT = MESSAGE1 };
-enum { SCHEDULED, PUSHED, HANDLED, NEXT1, NEXT2 };            /* ghosts */
-enum { QUEUE };                                               /* object */
-enum { W, OLD, N, WON, B, MINE, I };                          /* registers */
+enum { SCHEDULED, PUSHED, HANDLED, NEXT1, NEXT2 }; /* ghosts */
+enum { QUEUE };                                    /* object */
+enum { W, OLD, N, WON, B, MINE, I };               /* registers */
 
 static unsigned number_of(unsigned word)
 {

@@ -30,6 +30,7 @@ struct scenario {
 };
 
 /* Ends with one that has no model. */
-extern const struct scenario mailbox_scenarios[], run_ring_scenarios[], promise_scenarios[], owner_scenarios[], park_scenarios[];
+extern const struct scenario mailbox_scenarios[], run_ring_scenarios[], promise_scenarios[], owner_scenarios[],
+    park_scenarios[];
 
 #endif

@@ -6,10 +6,10 @@
 
 #include <stddef.h>
 
-enum { X, Y, WON };     /* registers */
-enum { DATA };         /* plain */
-enum { QUEUE };        /* object: what hands an actor on from worker to worker */
-enum { A, B, C };      /* ghosts */
+enum { X, Y, WON }; /* registers */
+enum { DATA };      /* plain */
+enum { QUEUE };     /* object: what hands an actor on from worker to worker */
+enum { A, B, C };   /* ghosts */
 
 /* ---- guests ------------------------------------------------------------------------------------------------------ */
 

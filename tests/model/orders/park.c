@@ -10,11 +10,11 @@
 #include <stddef.h>
 
 enum { INBOX, STATE, SLEEPERS, LENGTH, SEARCHERS, STOPPING, ASLEEP, STATE2 };
-enum { RUNNING, PARKED, NOTIFIED, NOTIFIED_SEARCH };           /* values of STATE */
-enum { ENTRY };                                                /* plain */
-enum { KERNEL, LOCK };                                         /* objects */
-enum { WOKEN, ITEMS, RUN, POKED, WOKEN2, SENT };               /* ghosts */
-enum { S, X, L, WON, I };                                        /* registers */
+enum { RUNNING, PARKED, NOTIFIED, NOTIFIED_SEARCH }; /* values of STATE */
+enum { ENTRY };                                      /* plain */
+enum { KERNEL, LOCK };                               /* objects */
+enum { WOKEN, ITEMS, RUN, POKED, WOKEN2, SENT };     /* ghosts */
+enum { S, X, L, WON, I };                            /* registers */
 
 static void wake(struct machine *m, struct thread *t)
 {
@@ -203,7 +203,7 @@ static void take_one(struct machine *m, struct thread *t)
 #define TAKE_GLOBAL() \
     LOAD(L, LENGTH); \
     if (t->r[L]) \
-        OPERATION(take_one(m, t))
+    OPERATION(take_one(m, t))
 
 #define STOP_SEARCHING() \
     FENCE(order(SEARCH_END)); \

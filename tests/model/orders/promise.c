@@ -9,11 +9,11 @@
 #include <stddef.h>
 
 enum { STATE };
-enum { ARMED, ASKED, KEPT, DROPPED };              /* values of STATE */
-enum { HELD, AT_TARGET, MESSAGE, FIELDS };         /* plain; FIELDS: what both look at */
-enum { MAIL, BACK };                               /* objects: the holder's mailbox; an errand, or the target's mailbox */
-enum { PUSHED, RECALLED, FREED };                  /* ghosts */
-enum { S, WON, WAS };                              /* registers */
+enum { ARMED, ASKED, KEPT, DROPPED };      /* values of STATE */
+enum { HELD, AT_TARGET, MESSAGE, FIELDS }; /* plain; FIELDS: what both look at */
+enum { MAIL, BACK };                       /* objects: the holder's mailbox; an errand, or the target's mailbox */
+enum { PUSHED, RECALLED, FREED };          /* ghosts */
+enum { S, WON, WAS };                      /* registers */
 
 static void set_free(struct machine *m, struct thread *t)
 {

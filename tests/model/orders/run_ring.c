@@ -10,9 +10,9 @@
 
 enum { PLACES = 2 };
 enum { HEAD, TAIL, SLOT, HEAD2 = SLOT + PLACES, TAIL2, SLOT2, NEXT }; /* of the owner, and of a thief */
-enum { ENTRY1, ENTRY2, ENTRY3 };                                           /* plain: number - 1 */
-enum { RUN1, RUN2, RUN3 };                                                 /* ghosts: how often */
-enum { H, N, WON, E, F, OLD };                                             /* registers */
+enum { ENTRY1, ENTRY2, ENTRY3 };                                      /* plain: number - 1 */
+enum { RUN1, RUN2, RUN3 };                                            /* ghosts: how often */
+enum { H, N, WON, E, F, OLD };                                        /* registers */
 
 static void run(struct machine *m, struct thread *t, unsigned entry)
 {

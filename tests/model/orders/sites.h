@@ -13,7 +13,8 @@ SITE(TRY_LOAD, "mailbox/mailbox.h", "ck_pr_fence_load(); /* a backlog not older"
 SITE(TRY_RELEASE, "mailbox/mailbox.h", "ck_pr_fence_release(); /* the message before the word")
 SITE(TRY_ACQUIRE, "mailbox/mailbox.h", "ck_pr_fence_acquire(); /* the state the last runner left")
 /* What a signal is about was released with the signal; others who poke may have more to tell. */
-SPARE(POKE_RELEASE, "mailbox/mailbox.h", "ck_pr_fence_release(); /* what was written for the actor before the poke", STORE_FENCE)
+SPARE(POKE_RELEASE, "mailbox/mailbox.h", "ck_pr_fence_release(); /* what was written for the actor before the poke",
+    STORE_FENCE)
 SITE(POKE_ACQUIRE, "mailbox/mailbox.h", "ck_pr_fence_acquire();\n    return TRI_PUSHED_IDLE;")
 SITE(IDLE_RELEASE, "mailbox/mailbox.h", "ck_pr_fence_release(); /* the actor's state before IDLE")
 SITE(SINGLE_ACQUIRE, "mailbox/mailbox.h", "ck_pr_fence_acquire(); /* the message; pairs")
@@ -59,7 +60,8 @@ SITE(MONITOR_SLEEP, "sched/monitor.c", "ck_pr_fence_memory(); /* pairs with the 
 SITE(DROP_RELEASE, "actors/promise.c", "ck_pr_fence_release(); /* out of the list and stale before DROPPED")
 SITE(DROP_ACQUIRE, "actors/promise.c", "ck_pr_fence_acquire(); /* pairs with the keeper's release fence")
 /* Whoever has the message in hand has it from a mailbox, or was refused by one, and has acquired by that what its holder did. */
-SPARE(HANDLED_ACQUIRE, "actors/promise.c", "ck_pr_fence_acquire(); /* pairs with the release fence in tri_promise_drop, by", NONE)
+SPARE(HANDLED_ACQUIRE, "actors/promise.c", "ck_pr_fence_acquire(); /* pairs with the release fence in tri_promise_drop, by",
+    NONE)
 SITE(KEEP_ACQUIRE, "actors/promise.h", "ck_pr_fence_acquire(); /* dropped, and perhaps ours")
 /* The holder of an ARMED monitor writes only to what its keeper has written; this holds if it should once write to more. */
 SPARE(ANSWER_RELEASE, "actors/monitor.c", "ck_pr_fence_release(); /* in the list before ARMED", STORE_FENCE)
