@@ -7,8 +7,10 @@ const tr_type tri_stay_away_type = { .name = "tr_child_stays_away" };
 tr_msg *tri_report_new(const tr_type *type, const struct tri_report *report)
 {
     tr_msg *m = tri_msg_new(type, type->size);
-    if (m)
-        *(struct tri_report *)tri_msg_body(m) = *report;
+    if (!m)
+        return NULL;
+    memset(tri_msg_body(m), 0, type->size);
+    *(struct tri_report *)tri_msg_body(m) = *report;
     return m;
 }
 
@@ -32,6 +34,13 @@ void tri_duty_started(tr_self *self)
         return;
     duty->started = NULL;
     report(self, duty->supervisor, m, 0, false);
+}
+
+void tri_duty_note_wards(struct tri_slot *slot)
+{
+    struct tri_last_words *words = slot->cold && slot->cold->duty.ended ? tri_msg_body(slot->cold->duty.ended) : NULL;
+    if (words)
+        words->wards = tri_ward_list(slot);
 }
 
 void tri_duty_ended(tr_self *self, int reason, bool gone)
@@ -80,6 +89,7 @@ static void report_gone(tr_self *self, tr_ref child, tr_ref supervisor, tr_msg *
     body->report.reason = TR_EKILLED;
     body->report.gone = true;
     body->about = (struct tri_fatal){ 0 };
+    body->wards = (struct tri_wards){ .count = 0 };
     ended->from = child;
     ended->flags_ = TRI_MSG_EXEMPT;
     tri_deliver(self, supervisor, ended);

@@ -24,6 +24,7 @@ struct tri_report {
 struct tri_last_words {
     struct tri_report report;
     struct tri_fatal about;
+    struct tri_wards wards;
 };
 
 extern const tr_type tri_started_type, tri_ended_type;

@@ -243,8 +243,11 @@ static void report_crash(const struct tri_slot *slot, int reason)
     const struct tri_cold *cold = slot->cold;
     bool heard = cold && (!tr_ref_is_nobody(cold->duty.supervisor) || !cork_dllist_is_empty(&cold->monitors) ||
                              tri_link_any(cold));
-    if (reason < 0 && reason != TR_ESHUTDOWN && reason != TR_EKILLED && !heard)
-        tri_log(TR_LOG_WARNING, "ended: %s", tr_strerror(reason));
+    char text[256];
+    if (reason >= 0 || reason == TR_ESHUTDOWN || reason == TR_EKILLED || heard)
+        return;
+    struct tri_wards wards = tri_ward_list(slot);
+    tri_log(TR_LOG_WARNING, "ended: %s%s", tr_strerror(reason), tri_ward_text(&wards, text, sizeof text));
 }
 
 /* Answers the news for the linked, to be told when the rest is done. */
@@ -290,6 +293,8 @@ void tri_end(tr_self *self, int reason)
     if (reason < 0 && reason != TR_ESHUTDOWN && slot->status != TRI_RESTARTING) /* an incarnation ends once */
         tri_count(&self->counters.crashed);
     report_crash(slot, reason);
+    if (reason < 0)
+        tri_duty_note_wards(slot);
     tr_msg *links = end_incarnation(self, slot, reason);
     if (comes_again(self, slot, reason)) {
         slot->status = TRI_RESTARTING;

@@ -21,6 +21,13 @@ struct tri_fatal {
     tr_ref from;
 };
 
+/* What ends with an actor, for the report of its crash: a few of its wards by reference, and how many there are. */
+enum { TRI_WARDS_NAMED = 3 };
+struct tri_wards {
+    tr_ref some[TRI_WARDS_NAMED];
+    uint32_t count;
+};
+
 enum { TRI_HISTORY = 8 };
 
 struct tr_self {
@@ -208,6 +215,7 @@ bool tri_link_any(const struct tri_cold *cold);                         /* wheth
 void tri_links_free(struct tri_cold *cold);
 void tri_ward_end(tr_self *self, struct tri_slot *slot);                /* ward.c: tells the wards */
 void tri_duty_ended(tr_self *self, int reason, bool gone);              /* duty.c: tells the supervisor */
+void tri_duty_note_wards(struct tri_slot *slot);                        /* duty.c: before they end, for the report */
 void tri_duty_started(tr_self *self);
 void tri_duty_waits(tr_self *self, int reason);                         /* ended again while it waits for its restart */
 bool tri_duty_stays_away(tr_self *self, tr_msg *m, int reason);         /* asked to: whether m, which is gone then, tells so */
@@ -229,5 +237,10 @@ tr_ref tri_link_check(void);
 /* Makes `ward` (a slot of a transport) end when the running actor does; `guardian`'s slot when it is not running yet. */
 bool tri_ward_add(struct tri_slot *guardian, tr_ref ward);
 void tri_ward_remove(struct tri_slot *guardian, tr_ref ward);
+
+/* Which there are, about: numbers that are stale may be among them; and the words for it, "" for none: "; tcp connection
+ * <0.12.1> and 3 more end with it". */
+struct tri_wards tri_ward_list(const struct tri_slot *guardian);
+const char *tri_ward_text(const struct tri_wards *wards, char *text, size_t size);
 
 #endif

@@ -221,7 +221,7 @@ static bool comes_again(tr_self *self, const struct tri_supervisor *me, const st
     return restart == TR_PERMANENT || (restart == TR_TRANSIENT && reason < 0);
 }
 
-enum { DETAILS = 256 };
+enum { DETAILS = 512 };
 
 /* With which message it ended, and when it comes again. */
 static const char *details(char *text, const struct tri_last_words *words, bool again, bool asked, int64_t delay)
@@ -232,6 +232,7 @@ static const char *details(char *text, const struct tri_last_words *words, bool 
         n = snprintf(text, DETAILS, ", handling %s from %s", words->about.type->name,
             tr_ref_is_nobody(words->about.from) ? "outside" : tr_ref_text(words->about.from, from));
     n = n < DETAILS ? n : DETAILS - 1;
+    n += (int)strlen(tri_ward_text(&words->wards, text + n, (size_t)(DETAILS - n)));
     if (!again)
         snprintf(text + n, (size_t)(DETAILS - n), "; it is not started again");
     else if (delay && !asked)

@@ -6,6 +6,9 @@
  */
 #include "actors/self.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 static uint32_t hash(uint32_t number)
 {
     return tri_bag_mix(number);
@@ -28,6 +31,43 @@ void tri_ward_remove(struct tri_slot *guardian, tr_ref ward)
         guardian->lanes.spare = 0;
     else if (guardian->cold)
         tri_bag_remove(&guardian->cold->wards, hash, tri_ref_slot(ward));
+}
+
+static void list(struct tri_wards *wards, uint32_t number)
+{
+    struct tri_slot *ward = number ? tri_slot_at(number) : NULL;
+    if (!ward)
+        return;
+    if (wards->count < TRI_WARDS_NAMED)
+        wards->some[wards->count] = tri_slot_ref(ward);
+    wards->count++;
+}
+
+struct tri_wards tri_ward_list(const struct tri_slot *guardian)
+{
+    struct tri_wards wards = { .count = 0 };
+    list(&wards, guardian->lanes.spare);
+    for (uint32_t i = 0; guardian->cold && i < guardian->cold->wards.room; i++)
+        list(&wards, guardian->cold->wards.places[i]);
+    return wards;
+}
+
+const char *tri_ward_text(const struct tri_wards *wards, char *text, size_t size)
+{
+    char ref[TR_REF_TEXT];
+    size_t used = 0;
+    *text = 0;
+    for (uint32_t i = 0; i < wards->count && i < TRI_WARDS_NAMED && used < size; i++) {
+        const struct tri_slot *slot = tri_slot_find(wards->some[i]);
+        const tr_actor *spec = slot ? ck_pr_load_ptr(&slot->spec) : NULL;
+        used += (size_t)snprintf(text + used, size - used, "%s%s %s", i ? ", " : "; ", spec ? spec->name : "actor",
+            tr_ref_text(wards->some[i], ref));
+    }
+    if (wards->count > TRI_WARDS_NAMED && used < size)
+        used += (size_t)snprintf(text + used, size - used, " and %" PRIu32 " more", wards->count - TRI_WARDS_NAMED);
+    if (wards->count && used < size)
+        snprintf(text + used, size - used, " end%s with it", wards->count == 1 ? "s" : "");
+    return text;
 }
 
 static void signal_ward(tr_self *self, uint32_t number)

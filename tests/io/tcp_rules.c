@@ -467,6 +467,7 @@ static int supervise_reborn(tr_self *self, void *arg)
 Test(tcp_rules, an_owner_that_is_started_again_has_lost_its_connection)
 {
     enum { LIVES = 20 };
+    char line[128], ref[TR_REF_TEXT];
     int peer;
     tr_ref supervisor;
     capture_log(TR_LOG_WARNING);
@@ -494,6 +495,8 @@ Test(tcp_rules, an_owner_that_is_started_again_has_lost_its_connection)
         peer_expect_reset(peer);
         close(peer);
         expect_descriptors(before);
+        snprintf(line, sizeof line, "; tcp connection %s ends with it; it is started again", tr_ref_text(c, ref));
+        expect_logged(line);
     }
     act(EXIT, supervisor, .a = 0);
     close_system();
@@ -516,6 +519,7 @@ static int spawn_reborn(tr_self *self, void *arg)
 /* B11 and B56: who crashes is named in the log once, unless somebody is told. */
 Test(tcp_rules, an_owner_that_crashes_and_nobody_hears_of_it_is_named_once)
 {
+    char line[128], ref[TR_REF_TEXT];
     int peer;
     capture_log(TR_LOG_WARNING);
     open_system(2);
@@ -535,6 +539,10 @@ Test(tcp_rules, an_owner_that_crashes_and_nobody_hears_of_it_is_named_once)
         close(peer);
         cr_assert_eq(logged("reborn <0."), 1, "%s", captured.text);
         cr_assert_eq(logged("\n"), 1, "%s", captured.text);
+        if (!monitored) {
+            snprintf(line, sizeof line, "; tcp connection %s ends with it\n", tr_ref_text(c, ref));
+            cr_assert_eq(logged(line), 1, "%s", captured.text);
+        }
     }
     close_system();
 }
