@@ -8,9 +8,10 @@ top=$(pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-cmake -G Ninja -S . -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$work/prefix" -DTROUPE_TESTS=OFF
+cmake -G Ninja -S . -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$work/nowhere" -DTROUPE_TESTS=OFF
 cmake --build "$work/build"
-cmake --install "$work/build"
+cmake --install "$work/build" --prefix "$work/moved" # which is another than the one it was configured with
+mv "$work/moved" "$work/prefix"
 
 echo "== exported symbols"
 lib=$(find "$work/prefix" -name libtroupe.so)

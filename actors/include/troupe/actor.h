@@ -32,6 +32,8 @@
 #include <troupe/message.h>
 #include <troupe/time.h>
 
+TR_BEGIN_C_
+
 /* ---- what an actor is -------------------------------------------------------------------------------------------- */
 
 /* What a handler returns: go on; end, with reason 0; or a negative TR_E…: end, with that as the reason (a crash). */
@@ -151,5 +153,7 @@ uint32_t tr_random_below(tr_self *self, uint32_t n);
 /* Whether the actor is alive at this moment. It may end in the next one, so this is for tests and displays; to act on an
  * end, monitor it. Any thread. */
 bool tr_alive(tr_ref actor);
+
+TR_END_C_
 
 #endif

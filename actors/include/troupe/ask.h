@@ -28,6 +28,8 @@
 
 #include <troupe/actor.h>
 
+TR_BEGIN_C_
+
 typedef struct {
     uint64_t bits;
 } tr_call;
@@ -94,5 +96,7 @@ tr_call tr_ask_(tr_self *self, tr_ref to, int64_t timeout_ns, const tr_type *typ
 tr_call tr_ask_for_(tr_self *self, const tr_msg *taken, tr_ref to, int64_t timeout_ns, const tr_type *type, const void *body,
     size_t size);
 int tr_reply_(tr_self *self, tr_msg *taken, const tr_type *type, const void *body, size_t size);
+
+TR_END_C_
 
 #endif

@@ -10,6 +10,8 @@
 
 #include <troupe/actor.h>
 
+TR_BEGIN_C_
+
 TR_MESSAGE(tr_dead_letter,
     int reason;          /* TR_EDOWN, TR_EFULL, TR_EREPLACED, TR_ENOMEM, TR_EMSGSIZE, TR_ESHUTDOWN */
     tr_ref from, to;
@@ -19,5 +21,7 @@ TR_MESSAGE(tr_dead_letter,
 /* Has a tr_dead_letter sent to the running actor for each dead letter of the system, until it ends: 0, or TR_ELIMIT (8
  * subscribers). Subscribing twice is subscribing once. In a handler. */
 int tr_dead_letters(tr_self *self);
+
+TR_END_C_
 
 #endif

@@ -10,6 +10,8 @@
 
 #include <troupe/actor.h>
 
+TR_BEGIN_C_
+
 /* ---- monitors ---------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -47,5 +49,7 @@ int tr_link(tr_self *self, tr_ref other);
 
 /* Removes the link, if there is one, on both sides; a tr_exited that is waiting is not seen any more. In a handler. */
 void tr_unlink(tr_self *self, tr_ref other);
+
+TR_END_C_
 
 #endif

@@ -10,6 +10,8 @@
 
 #include <troupe/actor.h>
 
+TR_BEGIN_C_
+
 #define TR_NAME_MAX 63 /* bytes in a name; not empty */
 
 /* Registers the running actor: 0, also when it has this name already; TR_EEXIST (somebody else has the name, or this actor has
@@ -22,5 +24,7 @@ void tr_unregister(tr_self *self);
 
 /* Whom a name stands for; TR_NOBODY when nobody has it. In a handler. */
 tr_ref tr_whereis(tr_self *self, const char *name);
+
+TR_END_C_
 
 #endif

@@ -8,6 +8,8 @@
 
 #include <troupe/message.h>
 
+TR_BEGIN_C_
+
 /* tr_post(to, type, .field = value, …): sends a message from any thread; its `from` is TR_NOBODY. Wakes a sleeping worker
  * if need be, and never blocks. In order for one thread and receiver.
  *
@@ -16,5 +18,7 @@
 #define tr_post(to, ...) tr_post_((to), TR_TYPED_(__VA_ARGS__))
 
 int tr_post_(tr_ref to, const tr_type *type, const void *body, size_t size);
+
+TR_END_C_
 
 #endif

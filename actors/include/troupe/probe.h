@@ -18,6 +18,8 @@
 #include <troupe/system.h>
 #include <troupe/time.h>
 
+TR_BEGIN_C_
+
 typedef struct tr_probe tr_probe;
 
 /* Makes a probe in a running system; it traps exits. NULL when there is no memory, or the system does not run, or is just
@@ -42,5 +44,7 @@ int tr_probe_do(tr_probe *probe, int (*function)(tr_self *self, void *arg), void
 
 int tr_probe_send_(tr_probe *probe, tr_ref to, const tr_type *type, const void *body, size_t size);
 int tr_probe_reply_(tr_probe *probe, const tr_type *type, const void *body, size_t size);
+
+TR_END_C_
 
 #endif

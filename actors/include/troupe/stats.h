@@ -12,6 +12,8 @@
 
 #include <troupe/actor.h>
 
+TR_BEGIN_C_
+
 typedef struct tr_stats {
     uint64_t sent;      /* messages: by tr_send and the like, timers, answers, reports of transports */
     uint64_t delivered; /* handled by a handler */
@@ -36,5 +38,7 @@ void tr_system_stats(tr_self *self, tr_stats *stats);
 
 /* An actor's counters: 0, or TR_EDOWN; TR_ECLOSED (fork(): see <troupe/run.h>). Any thread. */
 int tr_stats_of(tr_ref actor, tr_actor_stats *stats);
+
+TR_END_C_
 
 #endif

@@ -37,6 +37,8 @@
 
 #include <troupe/ask.h>
 
+TR_BEGIN_C_
+
 enum tr_strategy {
     TR_ONE_FOR_ONE,  /* restart the child that ended */
     TR_ONE_FOR_ALL,  /* stop all others, in reverse order, and start all again, in order */
@@ -102,5 +104,7 @@ tr_call tr_child_start(tr_self *self, tr_ref supervisor, int64_t timeout_ns, con
 /* Has a supervisor stop one of its children for good. The answer is a tr_child_stopped, or a tr_failed: TR_ENOENT (not
  * its child), TR_ETIMEDOUT (it does not return from a handler; it ends when it does). In a handler. */
 tr_call tr_child_stop(tr_self *self, tr_ref supervisor, int64_t timeout_ns, tr_ref child);
+
+TR_END_C_
 
 #endif

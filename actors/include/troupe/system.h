@@ -9,6 +9,8 @@
 
 #include <troupe/message.h>
 
+TR_BEGIN_C_
+
 typedef struct tr_system {
     uint32_t number_; /* 1 + the system's number; 0: it does not run */
     uint32_t stop_;   /* it was told to stop */
@@ -20,5 +22,7 @@ void tr_stop(tr_system *system);
 
 /* The same for the system of the running actor. In a handler. */
 void tr_shutdown(tr_self *self);
+
+TR_END_C_
 
 #endif

@@ -7,11 +7,17 @@
  * first, and by up to a millisecond where a sleeping worker has more than a hundred thousand of them a second. While a
  * handler holds their worker, another worker sees to them, within 10 ms, or 50 ms when all workers run; with a single worker,
  * and for transports, whose home is held, they wait.
+ *
+ * Each is a message. Who has a hundred thousand things that end by themselves (sessions, entries of a cache) keeps their moments
+ * beside them and sweeps with one periodic timer: a million timers that are due at once are a million messages, and some
+ * seconds of one actor.
  */
 #ifndef TROUPE_TIMER_H
 #define TROUPE_TIMER_H
 
 #include <troupe/actor.h>
+
+TR_BEGIN_C_
 
 typedef struct {
     uint64_t bits;
@@ -33,5 +39,7 @@ tr_timer tr_every(tr_self *self, int64_t period_ns, uint64_t tag);
 /* Cancels a timer of this actor's: its message is not seen any more. Answers whether it was still to come; harmless for
  * one that has fired, was cancelled, or is zero. In a handler. */
 bool tr_cancel(tr_self *self, tr_timer timer);
+
+TR_END_C_
 
 #endif

@@ -7,8 +7,12 @@
 #ifndef TROUPE_ADDRESS_H
 #define TROUPE_ADDRESS_H
 
+#include <troupe/language.h>
+
 #include <stdbool.h>
 #include <stdint.h>
+
+TR_BEGIN_C_
 
 enum tr_family { TR_UNSPECIFIED, TR_IPV4, TR_IPV6 };
 
@@ -31,5 +35,7 @@ char *tr_address_text(const tr_address *address, char *text);
 
 /* Whether both are the same address and port. Any thread. */
 bool tr_address_eq(const tr_address *a, const tr_address *b);
+
+TR_END_C_
 
 #endif

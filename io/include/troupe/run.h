@@ -13,6 +13,8 @@
 #include <troupe/supervisor.h>
 #include <troupe/system.h>
 
+TR_BEGIN_C_
+
 typedef struct tr_options {
     const tr_actor *actor;           /* the root actor: this, with `arg` (arg_size bytes, copied) … */
     const void *arg;
@@ -64,5 +66,7 @@ int tr_close(tr_system *system);
 
 /* The port that tr_run would use by itself here: "uring", "epoll" or "iocp". Any thread. */
 const char *tr_default_port(void);
+
+TR_END_C_
 
 #endif

@@ -39,6 +39,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+TR_BEGIN_C_
+
 /* A host: a system with a root actor, an address and a name. A list of hosts ends with one that has no name. */
 typedef struct tr_sim_host {
     const char *name;
@@ -266,5 +268,7 @@ int tr_sim_thread(tr_self *self, int64_t delay_ns, void (*function)(void *arg), 
 
 /* The name of the host; NULL outside of a simulation. */
 const char *tr_sim_host_name(tr_self *self);
+
+TR_END_C_
 
 #endif

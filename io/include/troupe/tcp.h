@@ -22,6 +22,12 @@
  * TCP in the end holds the peer back. So a program that only passes buffers on needs no flow control of its own: the slow
  * side of a proxy stalls the fast one. A program that gathers more than a window before it lets any of it go must ask
  * for a larger window, or copy; a connection that has not been read for ten seconds for that reason is named in the log.
+ * For the rest of a body of 200 KB would wait for the window, the window for the buffers, and the buffers for the rest:
+ *
+ *     size_t size = tr_buf_size(data->buf);                                 data: the body of a tr_tcp_data
+ *     tr_buf_read(data->buf, 0, me->body + me->used, size);                 copied, so the buffer goes with the message;
+ *     me->used += size;                                                     with tr_buf_ref it would stay, and be counted
+ *
  * (What comes in small segments counts as what their bytes take, 64 at least; a longer one as a buffer of 8 KiB.)
  *
  * Writing never blocks and never fails for a peer that is gone. What is written is queued; tr_tcp_writable says when the
@@ -41,6 +47,8 @@
 #include <troupe/address.h>
 #include <troupe/ask.h>
 #include <troupe/buf.h>
+
+TR_BEGIN_C_
 
 /* ---- what a connection says -------------------------------------------------------------------------------------- */
 
@@ -226,5 +234,7 @@ tr_call tr_tcp_detach(tr_self *self, tr_ref connection, int64_t timeout_ns);
 int tr_tcp_connect_(tr_self *self, tr_ref *connection, const tr_tcp_options *options);
 int tr_tcp_listen_(tr_self *self, tr_ref *listener, const tr_tcp_listen_options *options);
 int tr_tcp_adopt_(tr_self *self, tr_ref *connection, int descriptor, const tr_tcp_options *options);
+
+TR_END_C_
 
 #endif

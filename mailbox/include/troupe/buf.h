@@ -21,9 +21,12 @@
 #define TROUPE_BUF_H
 
 #include <troupe/format.h>
+#include <troupe/language.h>
 
 #include <stdbool.h>
 #include <stddef.h>
+
+TR_BEGIN_C_
 
 typedef struct tr_buf tr_buf;
 
@@ -84,5 +87,7 @@ tr_buf *tr_buf_join(tr_buf *first, tr_buf *second);
 /* The same bytes in one piece. Consumes the reference; copies only if there are several pieces. NULL when there is no
  * memory (buf is released then). */
 tr_buf *tr_buf_flat(tr_buf *buf);
+
+TR_END_C_
 
 #endif

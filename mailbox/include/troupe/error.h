@@ -11,6 +11,10 @@
 #ifndef TROUPE_ERROR_H
 #define TROUPE_ERROR_H
 
+#include <troupe/language.h>
+
+TR_BEGIN_C_
+
 /* X(name, number, text): the one table. Numbers above -100 are Troupe's own, the others stand for the system's errno
  * of the same name. */
 #define TR_ERRORS(X)                                                                                              \
@@ -80,5 +84,7 @@ const char *tr_strerror(int error);
 
 /* The error's name: "TR_EFULL", or "TR_OK" for 0 and counts. Never NULL; the text is static. Any thread. */
 const char *tr_error_name(int error);
+
+TR_END_C_
 
 #endif

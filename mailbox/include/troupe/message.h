@@ -32,9 +32,12 @@
 #define TROUPE_MESSAGE_H
 
 #include <troupe/error.h>
+#include <troupe/language.h>
 #include <troupe/ref.h>
 
 #include <string.h>
+
+TR_BEGIN_C_
 
 typedef struct tr_self tr_self; /* the capability to act: handed to every handler, valid during that call only */
 typedef struct tr_msg tr_msg;
@@ -75,7 +78,7 @@ typedef struct tr_type {
  * file. */
 #define TR_DEFINE(...) TR_DEFINE_(__VA_ARGS__, .reserved_ = 0)
 #define TR_DEFINE_(type_, ...)                                                                                    \
-    _Static_assert(sizeof(type_) <= TR_BODY_MAX, "the body of " #type_ " is too large: bulk travels as a tr_buf"); \
+    TR_STATIC_ASSERT_(sizeof(type_) <= TR_BODY_MAX, "the body of " #type_ " is too large: bulk travels as a tr_buf"); \
     const tr_type type_##_type = { .name = #type_, .size = sizeof(type_), __VA_ARGS__ }
 
 /* A hash (FNV-1a) of the type's name, the same in every process. Any thread. */
@@ -96,7 +99,7 @@ struct tr_msg {
     uint16_t flags_;
 };
 
-_Static_assert(sizeof(tr_msg) <= 48, "the envelope is frozen: see docs/design/envelope.md");
+TR_STATIC_ASSERT_(sizeof(tr_msg) <= 48, "the envelope is frozen: see docs/design/envelope.md");
 
 bool tr_type_same_(const tr_type *a, const tr_type *b);
 __attribute__((noreturn)) void tr_body_mismatch_(const tr_msg *m, const tr_type *type);
@@ -197,5 +200,7 @@ static inline int tr_send_(tr_self *self, tr_ref to, int urgent, const tr_type *
     c5, c6, c7, c8, c9, d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, f0, f1, f2, f3, \
     f4, f5, f6, f7, f8, f9, g0, g1, g2, g3, g4, ...)                                                              \
     g4
+
+TR_END_C_
 
 #endif

@@ -8,9 +8,13 @@
 #ifndef TROUPE_REF_H
 #define TROUPE_REF_H
 
+#include <troupe/language.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+TR_BEGIN_C_
 
 typedef struct {
     uint64_t bits;
@@ -35,5 +39,7 @@ static inline bool tr_ref_is_nobody(tr_ref ref)
 /* Writes the reference as "<node.slot.generation>", for instance "<0.17.3>", or "<nobody>", into text, which holds at
  * least TR_REF_TEXT bytes, and answers text. Any thread. */
 char *tr_ref_text(tr_ref ref, char *text);
+
+TR_END_C_
 
 #endif

@@ -12,8 +12,12 @@
 #ifndef TROUPE_CHECK_H
 #define TROUPE_CHECK_H
 
+#include <troupe/language.h>
+
 #include <stdbool.h>
 #include <stdint.h>
+
+TR_BEGIN_C_
 
 /* A place in the source. */
 typedef struct tr_check {
@@ -66,5 +70,7 @@ __attribute__((constructor, unused)) static void tr_checks_say_(void)
     tr_checks_here_(__start_troupe_checks, __stop_troupe_checks);
 }
 #endif
+
+TR_END_C_
 
 #endif

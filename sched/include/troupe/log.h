@@ -11,9 +11,12 @@
 #define TROUPE_LOG_H
 
 #include <troupe/format.h>
+#include <troupe/language.h>
 #include <troupe/message.h>
 
 #include <stdint.h>
+
+TR_BEGIN_C_
 
 enum tr_log_level { TR_LOG_ERROR, TR_LOG_WARNING, TR_LOG_INFO, TR_LOG_DEBUG };
 
@@ -36,5 +39,7 @@ void tr_log_level(enum tr_log_level level);
 
 /* Logs a line, of which 1,000 bytes are kept. `self` may be NULL. */
 void tr_log(tr_self *self, enum tr_log_level level, const char *format, ...) TR_FORMAT_(3, 4);
+
+TR_END_C_
 
 #endif
