@@ -186,6 +186,28 @@ Test(sim_net, who_only_reads_hears_of_a_crash_by_keepalive)
     }
 }
 
+static int hears_nothing(tr_self *self, void *state, const tr_msg *m)
+{
+    struct client *me = state;
+    if (is_timer(m, 1))
+        (void)tr_tcp_connect(self, &me->connection, "10.0.0.1:9");
+    if (tr_is(tr_tcp_connected, m)) {
+        tr_sim_crash(self, "server", TR_SECONDS(7));
+        tr_after(self, TR_MINUTES(5), 2);
+    }
+    TR_ALWAYS(!tr_is(tr_tcp_closed, m));
+    return is_timer(m, 2) ? TR_STOP : TR_CONTINUE;
+}
+
+Test(sim_net, who_only_reads_and_has_no_keepalive_hears_nothing_of_a_crash)
+{
+    static const tr_actor client = CLIENT("client", hears_nothing);
+    tr_sim_result result;
+    for (uint64_t seed = 1; seed <= 20; seed++)
+        cr_assert_eq(run_with(seed, &client, NULL, &result), 0, "%s", result.what);
+    cr_assert_eq(lives, 2);
+}
+
 /* All the time. The client goes on until it has ten answers. */
 Test(sim_net, hosts_crash_by_themselves_where_that_is_asked_for)
 {

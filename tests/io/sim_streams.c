@@ -346,3 +346,10 @@ Test(sim_streams, whatever_fails_nothing_asked_of_a_connection_is_forgotten)
     early = true;
     many(scaled(40, 10000), &(tr_sim_options){ .run_ns = TR_MINUTES(30), .faults = tr_sim_rough, .roots_may_fail = true });
 }
+
+Test(sim_streams, hosts_that_crash_leave_no_connection_that_waits_for_ever)
+{
+    allowed = ALL;
+    early = true;
+    many(scaled(40, 10000), &(tr_sim_options){ .run_ns = TR_MINUTES(30), .faults.host_crash = 500, .roots_may_fail = true });
+}

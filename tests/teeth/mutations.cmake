@@ -1532,3 +1532,45 @@ mutation(what_arrives_comes_in_front
   OLD [[tr_buf_join(op->received, buf)]]
   NEW [[tr_buf_join(buf, op->received)]]
   TEST io/sim_streams FILTER sim_streams/each_owner*)
+
+mutation(a_simulated_address_is_free_at_once
+  FILE io/sim/net.c
+  OLD [[    return !listens && waits(socket->node, address);]]
+  NEW [[    (void)listens;
+    return false && waits(socket->node, address);]]
+  TEST io/sim_net FILTER sim_net/an_address_is_in_use*)
+
+mutation(a_host_that_crashes_says_goodbye
+  FILE io/sim/net.c
+  OLD [[    if (socket->node->down) {
+        out->writer = NULL;
+        return;
+    }]]
+  NEW [[]]
+  TEST io/sim_net FILTER sim_net/who_only_reads_and_has*)
+
+mutation(a_way_that_is_cut_is_cut_both_ways
+  FILE io/sim/net.c
+  OLD [[is_cut(world, c->ends[!there], c->ends[there])]]
+  NEW [[(is_cut(world, c->ends[!there], c->ends[there]) || is_cut(world, c->ends[there], c->ends[!there]))]]
+  TEST io/sim_net FILTER sim_net/what_is_cut_one_way*)
+
+mutation(timers_forget_that_clocks_differ
+  FILE sched/sim.c
+  OLD [[due : due - ahead;]]
+  NEW [[due : due;
+    (void)ahead;]]
+  TEST io/sim_net FILTER sim_net/clocks_differ*)
+
+mutation(twins_are_not_compared
+  FILE io/sim/twin.c
+  OLD [[        if (again.hash != result->hash || error) {]]
+  NEW [[        if (error) {]]
+  TEST io/sim_trace FILTER sim_trace/a_program_that_is_another*)
+
+mutation(nobody_asks_what_a_quiet_connection_waits_for
+  FILE io/sim/run.c
+  OLD [[    tri_ledgers_rest(world, true);
+]]
+  NEW [[]]
+  TEST io/sim_ledger FILTER sim_ledger/who_waits_for_ever*)
