@@ -305,8 +305,11 @@ static void arm_one(tr_self *self, struct juggler *me, unsigned i)
 static void throw_some(tr_self *self, struct juggler *me)
 {
     unsigned to = (unsigned)(tr_random(self) % JUGGLERS);
+    tr_ref ref = { ck_pr_load_64(&juggler_refs[to].bits) };
+    if (tr_ref_is_nobody(ref)) /* it has not begun */
+        return;
     for (unsigned i = (unsigned)(tr_random(self) % 12); i > 0; i--) {
-        cr_assert_eq(tr_send(self, juggler_refs[to], ball, .from = me->id, .n = me->sent[to]++), 0);
+        cr_assert_eq(tr_send(self, ref, ball, .from = me->id, .n = me->sent[to]++), 0);
         count(&me->out);
         if (i == 3)
             take_time(self);
@@ -340,7 +343,7 @@ static int juggle(tr_self *self, void *state, const tr_msg *m)
 static int begin_to_juggle(tr_self *self, void *state, const void *arg)
 {
     struct juggler *me = *(struct juggler **)state = *(struct juggler *const *)arg;
-    juggler_refs[me->id] = tr_me(self);
+    ck_pr_store_64(&juggler_refs[me->id].bits, tr_me(self).bits);
     for (unsigned i = 0; i < BALLS; i++)
         me->timers[i] = tr_after(self, TR_MS(10 + i), i);
     me->armed = BALLS;
