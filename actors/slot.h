@@ -60,6 +60,7 @@ enum {
     TRI_SLOT_READY = 1 << 3,    /* has reported ready */
     TRI_SLOT_ORDERED = 1 << 4,  /* was told to start again, but operations have to come home first */
     TRI_SLOT_SETTLE = 1 << 5,   /* wants tri_actor.settle to be called */
+    TRI_SLOT_MOVABLE = 1 << 6,  /* it may get another home before its first turn */
 };
 
 /* Signals in tri_slot.identity. */

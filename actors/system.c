@@ -189,6 +189,13 @@ static int worker_start(struct tri_worker *worker)
     return 0;
 }
 
+/* Whether an actor that waits in the inbox of a worker that is held may begin elsewhere. It is the caller's. */
+static bool may_move(struct tri_runnable *r, struct tri_worker *victim)
+{
+    struct tri_slot *slot = tri_container_of(r, struct tri_slot, run);
+    return r->home == victim->index && slot->status == TRI_STARTING && slot->flags & TRI_SLOT_MOVABLE;
+}
+
 /* The self stays: its counters are looked at after the workers have ended. */
 static void worker_stop(struct tri_worker *worker)
 {
@@ -308,6 +315,7 @@ int tri_system_open(const struct tri_system_config *config, struct tri_system **
     sched->waits = tri_outbox_waits;
     sched->rescue = tri_outbox_rescue;
     sched->stays = tri_promise_stays;
+    sched->move = may_move;
     sched->arg = system;
     tri_blocking_open(&system->blocking, config->blocking_threads);
 

@@ -33,6 +33,8 @@ struct tri_socket_class {
     int64_t (*left)(tri_fd fd, bool *all);
     int (*adopt)(tri_fd fd);
     void (*close_it)(tri_fd fd);
+    tri_fd (*accept_one)(tri_fd fd); /* non-blocking and close-on-exec: the descriptor, or an error; TR_EAGAIN when there is
+                                      * none. NULL: only a port can accept */
     bool inherits; /* what is accepted has the options of the listening socket */
 };
 
@@ -130,8 +132,7 @@ static inline void tri_socket_close(tri_fd fd)
         tri_shortage_over();
 }
 
-/* For ports. Accepts one connection, non-blocking and close-on-exec: the descriptor, or an error; TR_EAGAIN when there is
- * none. */
+/* For ports: accept_one of the system's sockets. */
 tri_fd tri_socket_accept(tri_fd fd);
 
 /* For ports: how an attempt to connect stands: 0 when there is a peer; TR_EAGAIN while it is under way; or why it has

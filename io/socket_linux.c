@@ -176,5 +176,6 @@ const struct tri_socket_class tri_sockets_of_system = {
     .left = left,
     .adopt = adopt,
     .close_it = close_it,
+    .accept_one = tri_socket_accept,
     .inherits = true,
 };

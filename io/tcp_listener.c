@@ -6,7 +6,7 @@
  */
 #include "io/meaning.h"
 #include "io/shortage.h"
-#include "io/tcp_connection.h"
+#include "io/tcp_accept.h"
 #include "sched/log.h"
 
 #include <stdio.h>
@@ -16,7 +16,6 @@ TR_DEFINE(tr_tcp_accepted);
 TR_DEFINE(tr_tcp_accept_paused);
 
 enum {
-    SOCKETS_MAX = 8,
     BACKLOG = 1024,
     PAUSE_MS = 1000,
     FAILURES = 16, /* after so many in a row, … */
@@ -29,12 +28,10 @@ struct socket_state {
 };
 
 struct listener {
-    struct socket_state sockets[SOCKETS_MAX];
+    struct socket_state sockets[TRI_TCP_SOCKETS_MAX];
     uint32_t count;
-    struct tri_owner owner;
+    struct tri_tcp_doors doors;
     uint16_t next_home; /* where the next connection goes */
-    struct tri_tcp_settings *settings;
-    bool stay;
     bool paused;  /* for want of descriptors or memory, the last time at */
     int64_t paused_at;
     bool waits;   /* for a timer, to go on */
@@ -51,7 +48,7 @@ static bool tell(tr_self *self, struct listener *me, const tr_type *type, const 
     if (!m)
         return false;
     memcpy(tri_msg_body(m), body, size);
-    tri_news_send(self, me->owner, m, TRI_NEWS, false);
+    tri_news_send(self, me->doors.owner, m, TRI_NEWS, false);
     return true;
 }
 
@@ -62,7 +59,7 @@ static bool say_closed(tr_self *self, struct listener *me)
         return me->deaf;
     me->deaf = true;
     *(tr_tcp_closed *)tri_msg_body(m) = (tr_tcp_closed){ .reason = me->reason };
-    tri_news_send(self, me->owner, m, TRI_NEWS_LEAVE, false);
+    tri_news_send(self, me->doors.owner, m, TRI_NEWS_LEAVE, false);
     return true;
 }
 
@@ -107,6 +104,7 @@ static int end_it(tr_self *self, struct listener *me, int reason)
     if (!me->ending) {
         me->ending = true;
         me->reason = reason;
+        tri_tcp_relieve_no_more(self->worker, &me->doors);
         for (uint32_t i = 0; i < me->count; i++)
             tri_op_cancel(self, &me->sockets[i].end, &me->sockets[i].end.read);
     }
@@ -115,41 +113,18 @@ static int end_it(tr_self *self, struct listener *me, int reason)
 
 /* ---- accepting --------------------------------------------------------------------------------------------------- */
 
+/* Not a worker that is held, unless all are. */
 static uint16_t choose_home(tr_self *self, struct listener *me)
 {
-    if (me->stay)
+    struct tri_sched *sched = &self->system->sched;
+    if (me->doors.stay)
         return self->worker->index;
-    me->next_home = (uint16_t)((me->next_home + 1u) % self->system->sched.count);
+    for (unsigned tries = 0; tries < sched->count; tries++) {
+        me->next_home = (uint16_t)((me->next_home + 1u) % sched->count);
+        if (!ck_pr_load_uint(&sched->workers[me->next_home]->stuck))
+            break;
+    }
     return me->next_home;
-}
-
-/* Makes a connection of a descriptor and offers it to the owner: 0 or an error; then the descriptor is closed. */
-static int offer(tr_self *self, struct listener *me, tri_fd fd)
-{
-    int error;
-    struct tri_slot *slot = NULL;
-    tr_msg *m = tri_news_new(self, &tr_tcp_accepted_type, sizeof(tr_tcp_accepted));
-    if (m) {
-        slot = tri_tcp_prepare(self, fd, tri_tcp_settings_ref(me->settings), choose_home(self, me), &error);
-        if (!slot)
-            tri_tcp_settings_unref(me->settings);
-    } else {
-        error = TR_ENOMEM;
-    }
-    if (!slot) {
-        if (m)
-            tri_block_put(m, m->block_);
-        tri_socket_close(fd);
-        return error;
-    }
-    if (!tri_socket_class(fd)->inherits)
-        tri_tcp_set_options(fd, me->settings);
-    ((struct tri_tcp *)slot->state)->flags |= TRI_TCP_OFFERED;
-    m->from = tri_spawn_finish(self, slot);
-    m->flags_ = TRI_MSG_OFFER; /* not exempt: an owner that does not keep up refuses connections */
-    *(tr_tcp_accepted *)tri_msg_body(m) = (tr_tcp_accepted){ .connection = m->from, .listener = self->me };
-    tri_news_send(self, me->owner, m, TRI_NEWS, true);
-    return 0;
 }
 
 static void accept_on(tr_self *self, struct socket_state *s)
@@ -203,7 +178,7 @@ static void on_accepted(tr_self *self, struct listener *me, tri_fd fd)
         return;
     }
     me->failures = 0;
-    int error = offer(self, me, fd);
+    int error = tri_tcp_offer(self, &me->doors, fd, choose_home(self, me));
     if (error) {
         tri_log(TR_LOG_WARNING, "an accepted connection is closed: %s", tr_strerror(error));
     } else if (me->paused && tr_now(self) - me->paused_at >= TR_MS(PAUSE_MS)) { /* not with each that is closed and opened */
@@ -253,6 +228,8 @@ static int listener_start(tr_self *self, void *state, const void *arg)
             return end_it(self, me, TR_ENOMEM);
     }
     go_on(self, me);
+    me->doors.listener = self->me;
+    tri_tcp_relieve(self, &me->doors);
     return TR_CONTINUE;
 }
 
@@ -280,7 +257,7 @@ static int listener_signaled(tr_self *self, void *state, unsigned signals)
     struct listener *me = state;
     if (signals & TRI_SIGNAL_BROKEN)
         return end_it(self, me, TR_ENOMEM);
-    if (signals & TRI_SIGNAL_GUARDIAN && tri_owner_ended(me->owner.ref, me->owner.incarnation)) {
+    if (signals & TRI_SIGNAL_GUARDIAN && tri_owner_ended(me->doors.owner.ref, me->doors.owner.incarnation)) {
         me->deaf = true;
         return end_it(self, me, TR_EOWNER);
     }
@@ -302,6 +279,7 @@ static void listener_stop(tr_self *self, void *state, int reason)
     if (!me->ending)
         me->reason = reason;
     me->ending = true;
+    tri_tcp_relieve_no_more(self->worker, &me->doors);
     for (uint32_t i = 0; i < me->count; i++)
         tri_op_cancel(self, &me->sockets[i].end, &me->sockets[i].end.read);
 }
@@ -319,7 +297,7 @@ static bool listener_released(struct tri_slot *slot, void *state)
     if (told) {
         for (uint32_t i = 0; i < me->count; i++)
             tri_port_forget(tri_io_port(worker), &me->sockets[i].end.read);
-        tri_tcp_settings_unref(me->settings);
+        tri_tcp_settings_unref(me->doors.settings);
     } else {
         tri_port_wait_for_memory(tri_io_port(worker), slot, &me->sockets[0].end.read);
     }
@@ -384,7 +362,7 @@ static int complain(const tr_address *address, int error)
 /* Opens the sockets: their number or an error. All of a "*:0" get the port that the first was given. */
 static int open_sockets(const tr_tcp_listen_options *options, tri_fd *fds)
 {
-    tr_address addresses[SOCKETS_MAX], address;
+    tr_address addresses[TRI_TCP_SOCKETS_MAX], address;
     const char *list = options->addresses ? options->addresses : "";
     uint32_t count = 0;
     bool second = false, is_second;
@@ -395,7 +373,7 @@ static int open_sockets(const tr_tcp_listen_options *options, tri_fd *fds)
             address.port = tri_socket_local(fds[count - 1]).port;
         if (seen_before(&address, addresses, count))
             continue;
-        tri_fd fd = count == SOCKETS_MAX
+        tri_fd fd = count == TRI_TCP_SOCKETS_MAX
             ? TR_ELIMIT
             : tri_socket_listen(&address, options->backlog ? options->backlog : BACKLOG, options->reuse_port);
         if (fd == TR_EADDRNOTAVAIL || (fd == TR_EAFNOSUPPORT && (second || is_second))) {
@@ -429,7 +407,7 @@ static tr_address local_of_all(tri_fd fd)
 
 int tr_tcp_listen_(tr_self *self, tr_ref *listener, const tr_tcp_listen_options *options)
 {
-    tri_fd fds[SOCKETS_MAX];
+    tri_fd fds[TRI_TCP_SOCKETS_MAX];
     struct tri_tcp_settings *settings;
     struct tri_slot *slot = NULL;
 
@@ -454,17 +432,17 @@ int tr_tcp_listen_(tr_self *self, tr_ref *listener, const tr_tcp_listen_options 
     }
     struct listener *me = slot->state;
     for (int i = 0; i < count; i++) {
-        me->sockets[i].end.fd = fds[i];
+        me->sockets[i].end.fd = me->doors.fds[i] = fds[i];
         if (tri_socket_class(fds[i])->inherits)
             tri_tcp_set_options(fds[i], settings);
     }
-    me->count = (uint32_t)count;
+    me->count = me->doors.count = (uint32_t)count;
     if (count == 1)
         settings->local = local_of_all(fds[0]);
-    me->settings = settings;
-    me->stay = options->stay;
+    me->doors.settings = settings;
+    me->doors.stay = options->stay;
     me->next_home = self->worker->index;
-    me->owner = (struct tri_owner){ self->me, self->slot->incarnation };
+    me->doors.owner = (struct tri_owner){ self->me, self->slot->incarnation };
     tr_ref ref = tri_spawn_finish(self, slot);
     if (listener)
         *listener = ref;

@@ -72,6 +72,8 @@ static bool look_at(struct tri_sched *sched, struct tri_worker *worker, struct t
     uint32_t turns = ck_pr_load_32(&worker->turns);
     bool runs = ck_pr_load_ptr(&worker->running) != NULL;
     if (turns != watch->turns || !runs) {
+        if (ck_pr_load_uint(&worker->stuck)) /* set when its turn was just over, or it has not come to clear it */
+            ck_pr_store_uint(&worker->stuck, 0);
         if (watch->named)
             say(sched, worker, watch, now, "goes on; it was held for about", "");
         *watch = (struct tri_watch){ .turns = turns, .since = now };

@@ -2,8 +2,9 @@
  * rescue.h: what belongs to a worker that does not move, and is not its port, goes on without it.
  *
  * A handler that takes long holds its worker. What may run elsewhere is stolen (worker.c). Here it is about the rest: the
- * timers in the worker's wheel, the errands that were left with it, and what the floor above has put aside there (messages
- * that its handler has sent and that wait to be pushed together). The monitor finds out who is held, and says so in the
+ * timers in the worker's wheel, the errands that were left with it, what the floors above have put aside there (messages
+ * that its handler has sent and that wait to be pushed together) or want to be done meanwhile (to accept connections), and
+ * actors in its inbox that have not begun and may begin anywhere. The monitor finds out who is held, and says so in the
  * worker's `stuck` and in tri_sched.rescue; another worker, one at a time, sees to it between its turns, or is woken for it.
  * It is a worker, not the monitor's thread, for to push a message takes a worker: pools, counters, a ring.
  *
@@ -16,6 +17,16 @@
 #define TRI_RESCUE_H
 
 #include "sched/sched.h"
+
+/* Something that another worker shall do, again and again, while this one is held. */
+struct tri_relief {
+    struct cork_dllist_item link;
+    void (*relieve)(struct tri_relief *relief, struct tri_worker *rescuer); /* in the held worker's possession */
+};
+
+/* The worker's own thread. When it is removed nobody is at it, nor will be. */
+void tri_worker_add_relief(struct tri_worker *worker, struct tri_relief *relief);
+void tri_worker_remove_relief(struct tri_worker *worker, struct tri_relief *relief);
 
 /* Whether anything that could be rescued waits with a worker, about. Any thread. */
 bool tri_rescue_needed(struct tri_worker *victim, int64_t now);

@@ -143,6 +143,7 @@ static struct tri_worker *make_worker(struct tri_sched *sched, unsigned index)
     tri_wheel_init(&worker->wheel, worker->now);
     ck_stack_init(&worker->inbox);
     ck_stack_init(&worker->errands);
+    cork_dllist_init(&worker->reliefs);
     return worker;
 }
 

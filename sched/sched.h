@@ -75,6 +75,7 @@ struct tri_sched_config {
     /* When a worker is held (rescue.h); NULL: there is nothing of the kind. */
     bool (*waits)(struct tri_worker *victim);      /* whether something of that floor's lies with it, about; any thread */
     void (*rescue)(struct tri_worker *victim, struct tri_worker *rescuer);      /* takes it; in the victim's possession */
+    bool (*move)(struct tri_runnable *r, struct tri_worker *victim);            /* whether r, of its inbox, may begin elsewhere */
     bool (*stays)(struct tri_timer *timer, struct tri_worker *victim);          /* whether it is for one that is pinned there */
     void *arg;
 };

@@ -97,11 +97,11 @@ void tri_worker_errand(struct tri_worker *worker, struct ck_stack_entry *errand)
     ck_stack_push_upmc(&worker->errands, errand);
 }
 
-static void take_inbox(struct tri_worker *worker)
+struct tri_run_list tri_worker_take_inbox(struct tri_worker *worker)
 {
-    if (!ck_pr_load_ptr(&worker->inbox.head))
-        return;
+    struct tri_run_list list = { 0 };
     struct ck_stack_entry *entry = ck_stack_batch_pop_upmc(&worker->inbox), *oldest = NULL, *next;
+    ck_pr_fence_acquire(); /* pairs with tri_worker_deliver() */
     for (; entry; entry = next) {
         next = entry->next;
         entry->next = oldest;
@@ -109,8 +109,18 @@ static void take_inbox(struct tri_worker *worker)
     }
     for (; oldest; oldest = next) {
         next = oldest->next;
-        tri_run_list_append(&worker->pinned, tri_container_of(oldest, struct tri_runnable, link));
+        tri_run_list_append(&list, tri_container_of(oldest, struct tri_runnable, link));
     }
+    return list;
+}
+
+static void take_inbox(struct tri_worker *worker)
+{
+    if (!ck_pr_load_ptr(&worker->inbox.head))
+        return;
+    struct tri_run_list list = tri_worker_take_inbox(worker);
+    for (struct tri_runnable *r; (r = tri_run_list_pop(&list));)
+        tri_run_list_append(&worker->pinned, r);
 }
 
 void tri_worker_run_errands(struct tri_worker *worker)

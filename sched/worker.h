@@ -95,6 +95,8 @@ struct tri_worker {
     struct tri_ring ring;
     struct tri_possession possession; /* of what follows, of the errands, and of what the floor above keeps here */
     struct tri_wheel wheel;
+    struct cork_dllist reliefs; /* what is to be done while it is held (rescue.h), */
+    unsigned int relief_count;  /* and how many there are; read by others */
 };
 
 /* The worker whose thread this is; NULL on foreign threads. */
@@ -190,7 +192,10 @@ void tri_worker_run_errands(struct tri_worker *worker);
 /* The same on the thread of whoever has its possession. */
 void tri_worker_take_errands(struct tri_worker *worker);
 
-/* Arms a timer in the worker's wheel, or removes it. */
+/* Takes all that others have put into its inbox, the oldest first. Any thread. */
+struct tri_run_list tri_worker_take_inbox(struct tri_worker *worker);
+
+/* Arms a timer in the worker's wheel. */
 static inline void tri_worker_arm(struct tri_worker *worker, struct tri_timer *timer)
 {
     tri_possession_enter(&worker->possession);

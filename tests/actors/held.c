@@ -178,6 +178,16 @@ Test(held, what_is_added_to_what_was_rescued_is_rescued_too_and_nothing_is_pushe
     close_system();
 }
 
+/* Longer than a worker goes on without a look around. */
+static int take_its_time(tr_self *self, void *arg)
+{
+    (void)self;
+    (void)arg;
+    for (int64_t until = real_now() + TR_MS(1); real_now() < until;)
+        ;
+    return TR_CONTINUE;
+}
+
 static unsigned int eaten;
 
 static int eat(tr_self *self, void *state, const tr_msg *m)
@@ -248,6 +258,7 @@ Test(held, what_was_rescued_may_be_a_message_of_the_same_handler_again)
     gate_await(&receiver_gate);
     direct(sender, reuse_what_was_rescued, NULL);
     tally_take(&at_work);
+    direct(busy_one, take_its_time, NULL);
     for (unsigned i = 0; i < 3 * TRI_TURN_MESSAGES; i++) /* its turn is over in between, and the worker looks around */
         direct(busy_one, do_nothing, NULL);
     direct(busy_one, stand_at, &second);

@@ -598,12 +598,14 @@ mutation(timers_are_rescued_outside_of_the_possession
     bool more = fire_timers(&rescue, worker->now);
     if (config->rescue)
         config->rescue(victim, worker);
+    relieve(victim, worker);
     tri_possession_give_back(&victim->possession);]]
   NEW [[    tri_possession_give_back(&victim->possession);
     tri_worker_take_errands(victim);
     bool more = fire_timers(&rescue, worker->now);
     if (config->rescue)
-        config->rescue(victim, worker);]]
+        config->rescue(victim, worker);
+    relieve(victim, worker);]]
   TEST actors/held FILTER held/a_handler_arms* TRIES 30)
 
 # That it looks who is inside before the barrier is left to the model: the time between is too short.
@@ -620,6 +622,19 @@ mutation(timers_of_pinned_actors_are_rescued_too
   OLD [[    if (config->stays && config->stays(timer, rescue->victim)) {]]
   NEW [[    if (false) {]]
   TEST sched/rescue FILTER rescue/timers_of_those*)
+
+mutation(nobody_accepts_while_the_listeners_worker_is_held
+  FILE sched/rescue.c
+  OLD [[    relieve(victim, worker);
+    tri_possession_give_back]]
+  NEW [[    tri_possession_give_back]]
+  TEST io/tcp_held FILTER tcp_held/connections_are_accepted*)
+
+mutation(connections_wait_in_the_inbox_of_a_held_worker
+  FILE actors/system.c
+  OLD [[slot->status == TRI_STARTING && slot->flags & TRI_SLOT_MOVABLE;]]
+  NEW [[false;]]
+  TEST io/tcp_held FILTER tcp_held/connections_are_served*)
 
 mutation(nobody_comes_back_for_the_other_timers
   FILE sched/rescue.c
