@@ -1005,3 +1005,33 @@ Test(mailbox, bulk_balances_between_threads)
         join_thread(thread[i]);
     cr_assert_eq(tri_mailbox_bulk(&box), 0);
 }
+
+/* ---- a new actor's ------------------------------------------------------------------------------------------------ */
+
+static uint32_t generation_seen;
+
+/* Looks for each generation, and when it is there at the word: it is closed no sooner than that was said. */
+static void *look_for_generations(void *last)
+{
+    for (uint32_t generation = 1; generation <= *(uint32_t *)last; generation++) {
+        wait_until(ck_pr_load_32(&box.generation) == generation);
+        ck_pr_fence_load();
+        cr_assert_neq(ck_pr_load_64(&box.word), TRI_WORD_CLOSED, "generation %u is there, and closed", generation);
+        ck_pr_fence_release();
+        ck_pr_store_32(&generation_seen, generation);
+    }
+    return NULL;
+}
+
+Test(mailbox, who_sees_a_new_generation_finds_the_mailbox_open)
+{
+    uint32_t last = 5000;
+    box.word = TRI_WORD_CLOSED;
+    pthread_t thread = start_thread(look_for_generations, &last);
+    for (uint32_t generation = 1; generation <= last; generation++) {
+        tri_mailbox_open(&box, generation, 10, 10, TRI_REJECT);
+        wait_until(ck_pr_load_32(&generation_seen) == generation);
+        tri_mailbox_close(&box, &lanes);
+    }
+    join_thread(thread);
+}

@@ -52,6 +52,16 @@ mutation(push_after_a_try_forgets_a_poke
   NEW [[0);]]
   TEST mailbox/mailbox FILTER mailbox/a_poke_stays*)
 
+mutation(a_new_generation_is_seen_too_early
+  FILE mailbox/mailbox.c
+  OLD [[    ck_pr_store_64(&box->word, TRI_WORD_EMPTY);
+    ck_pr_fence_store(); /* and who reads the new generation finds the mailbox open */
+    ck_pr_store_32(&box->generation, generation);]]
+  NEW [[    ck_pr_store_32(&box->generation, generation);
+    sched_yield(); /* so that it shows */
+    ck_pr_store_64(&box->word, TRI_WORD_EMPTY);]]
+  TEST mailbox/mailbox FILTER mailbox/who_sees_a_new_generation* TRIES 3)
+
 mutation(late_bulk_is_taken_off_the_next_actors
   FILE mailbox/mailbox.c
   OLD [[    while ((bulk - ((uint64_t)generation << TRI_BULK_BITS)) >> TRI_BULK_BITS == 0 &&
