@@ -89,7 +89,7 @@ static void begin_change(struct tri_names *names)
 
 static void end_change(struct tri_names *names)
 {
-    ck_pr_fence_store(); /* after all of it; likewise */
+    ck_pr_fence_release(); /* after all of it, and after what others have changed before; likewise */
     ck_pr_store_32(&names->version, names->version + 1);
 }
 

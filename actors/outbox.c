@@ -17,7 +17,7 @@ bool tri_outbox_begin(tr_self *self, struct tri_slot *slot, tr_msg *m)
     box->slot = slot;
     box->oldest = m;
     m->next_ = NULL;
-    ck_pr_fence_store(); /* as in tri_outbox_add() */
+    ck_pr_fence_release(); /* as in tri_outbox_add() */
     ck_pr_store_64(&box->word, (uintptr_t)m | (TRI_OUTBOX_MAX - 1));
     self->holds = true;
     self->usual = TRI_UNUSUAL; /* all ways but tri_outbox_add lead by tri_outbox_flush */

@@ -75,7 +75,7 @@ TRI_INLINE bool tri_outbox_add(struct tri_outbox *box, tr_msg *m)
         return false;
     m->generation_ = tri_ref_generation(box->to);
     m->next_ = tri_outbox_newest(word);
-    ck_pr_fence_store(); /* the message before the word; pairs with tri_outbox_rescue() */
+    ck_pr_fence_release(); /* the message, and what was read of it, before the word; pairs with tri_outbox_rescue() */
     ck_pr_store_64(&box->word, (uintptr_t)m | ((word & TRI_OUTBOX_ROOM) - 1));
     return true;
 }

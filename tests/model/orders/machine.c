@@ -235,6 +235,17 @@ void do_fence(struct machine *m, struct thread *t, enum fence fence)
         t->released = t->now;
 }
 
+void do_barrier(struct machine *m)
+{
+    for (unsigned i = 0; i < m->model->threads; i++)
+        m->disabled |= is_late(&m->s.thread[i], -1);
+    join(&m->s.sc, &m->s.object[OF_ENDED]);
+    for (unsigned round = 0; round < 2; round++) /* so that each knows what all of them know */
+        for (unsigned i = 0; i < m->model->threads; i++)
+            if (!m->s.thread[i].done)
+                do_fence(m, &m->s.thread[i], SEQ_CST);
+}
+
 /* ---- what is not atomic ------------------------------------------------------------------------------------------ */
 
 /* The last write of a plain has a bit in each view, and so has each thread's last read of it. */

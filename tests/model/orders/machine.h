@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 enum { THREADS = 4, LOCATIONS = 8, WRITES = 24, PLAINS = 6, OBJECTS = 3, REGISTERS = 10, GHOSTS = 12, LATE = 2 };
+enum { OF_ENDED = OBJECTS - 1 }; /* the object that has what threads knew when they ended */
 
 enum fence { NONE, STORE_FENCE, ACQUIRE, RELEASE, ACQ_REL, SEQ_CST };
 
@@ -108,6 +109,7 @@ void do_store(struct machine *m, struct thread *t, unsigned location, unsigned v
 bool do_cas(struct machine *m, struct thread *t, unsigned location, unsigned reg, unsigned value);
 void do_swap(struct machine *m, struct thread *t, unsigned reg, unsigned location, unsigned value, bool adds);
 void do_fence(struct machine *m, struct thread *t, enum fence fence);
+void do_barrier(struct machine *m);
 void do_read(struct machine *m, struct thread *t, unsigned plain);
 void do_write(struct machine *m, struct thread *t, unsigned plain);
 bool is_late(const struct thread *t, int reg); /* any: -1 */
@@ -119,6 +121,7 @@ void take(struct machine *m, struct thread *t, unsigned object);
     case 0:
 #define END \
     } \
+    give(m, t, OF_ENDED); \
     t->done = true
 
 /* Others may go on here; what follows up to the next step is one of them. */
@@ -163,6 +166,9 @@ void take(struct machine *m, struct thread *t, unsigned object);
             (fence) > STORE_FENCE ? -1 : REGISTERS, __COUNTER__ + 1); \
         do_fence(m, t, (fence)); \
     } while (0)
+
+/* Every thread of the process passes a full fence: tri_os_barrier(). */
+#define BARRIER() OPERATION(do_barrier(m))
 
 /* Not steps of their own: no order of them among others' matters but by what views know. */
 #define READ(plain)  do_read(m, t, (plain))

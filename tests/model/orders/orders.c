@@ -117,7 +117,7 @@ Test(model_orders, the_machine_has_the_outcomes_that_are_known)
 /* ---- the models -------------------------------------------------------------------------------------------------- */
 
 static const struct scenario *const scenarios[] = { mailbox_scenarios, run_ring_scenarios, promise_scenarios,
-    owner_scenarios, park_scenarios };
+    owner_scenarios, lent_scenarios, name_scenarios, park_scenarios };
 
 /* What is wrong with the first model that notices; NULL. */
 static const char *search_all(bool night, const char **which)

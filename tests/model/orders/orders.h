@@ -31,6 +31,6 @@ struct scenario {
 
 /* Ends with one that has no model. */
 extern const struct scenario mailbox_scenarios[], run_ring_scenarios[], promise_scenarios[], owner_scenarios[],
-    park_scenarios[];
+    lent_scenarios[], name_scenarios[], park_scenarios[];
 
 #endif

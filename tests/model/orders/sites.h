@@ -88,4 +88,23 @@ SITE(BUF_ALONE, "mailbox/buf.c", "ck_pr_fence_acquire(); /* pairs with the relea
 SITE(HOME_RELEASE, "mailbox/pool.c", "ck_pr_fence_release(); /* pairs with the acquire fence in collect")
 SITE(HOME_ACQUIRE, "mailbox/pool.c", "ck_pr_fence_acquire(); /* pairs with the release fence in send_home")
 
+/* What is lent to those who rescue what a held worker has. */
+SITE(LENT_ENTER, "sched/possession.h", "ck_pr_fence_acquire(); /* pairs with tri_possession_give_back")
+SITE(LENT_LEAVE, "sched/possession.h", "ck_pr_fence_release(); /* pairs with tri_possession_take")
+SITE(LENT_TAKE, "sched/possession.c", "ck_pr_fence_acquire(); /* pairs with tri_possession_leave")
+SITE(LENT_GIVE_BACK, "sched/possession.c", "ck_pr_fence_release(); /* pairs with tri_possession_enter")
+SITE(OUTBOX_BEGIN, "actors/outbox.c", "ck_pr_fence_release(); /* as in tri_outbox_add")
+SITE(OUTBOX_ADD, "actors/outbox.h", "ck_pr_fence_release(); /* the message, and what was read")
+SITE(OUTBOX_RESCUE, "actors/outbox.c", "ck_pr_fence_acquire(); /* the messages, and whom they are for")
+
+/* Names. */
+SITE(NAME_FIND, "actors/name.c", "ck_pr_fence_load(); /* nothing of an earlier version")
+SITE(NAME_AGAIN, "actors/name.c", "ck_pr_fence_load(); /* nothing of a later one")
+SITE(NAME_BEGIN, "actors/name.c", "ck_pr_fence_store(); /* before anything that is changed")
+SITE(NAME_END, "actors/name.c", "ck_pr_fence_release(); /* after all of it, and after")
+SITE(NAME_TABLE, "actors/name.c", "ck_pr_fence_load(); /* pairs with the store fence in grow")
+SITE(NAME_GROW, "actors/name.c", "ck_pr_fence_store(); /* the table before the way to it")
+SITE(NAME_SHOW, "actors/name.c", "ck_pr_fence_release(); /* the open mailbox")
+SITE(NAME_WHO, "actors/name.c", "ck_pr_fence_acquire(); /* the mailbox is open")
+
 #undef SPARE
