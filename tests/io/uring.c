@@ -218,6 +218,44 @@ Test(uring, what_the_system_is_short_of_can_be_cancelled)
     close_system();
 }
 
+/* B24: it may be that the kernel does not find what is to be cancelled although it has it. It is asked again, as often as
+ * need be. */
+Test(uring, a_cancel_that_finds_nothing_is_asked_again)
+{
+    int peer;
+    open_scripted((struct script){ .code = IORING_OP_ASYNC_CANCEL, .times = 3, .result = -ENOENT });
+    tr_ref c = connected_pair(&peer, NULL);
+    for (int i = 0; i < 2; i++) { /* it has heard that its owner is connected, and it receives */
+        act(INFO, c);
+        expect(tr_tcp_info);
+    }
+    act(ABORT, c);
+    expect_closed(c, 0);
+    cr_assert_geq(seen, 4, "asked %u times", seen);
+    close(peer);
+    close_system();
+}
+
+/* Each pause wants the receive cancelled: once is enough, and the answer is to that one. */
+Test(uring, one_operation_is_cancelled_once)
+{
+    int peer;
+    open_scripted((struct script){ .code = IORING_OP_ASYNC_CANCEL });
+    tr_ref c = connected_pair(&peer, NULL);
+    for (unsigned i = 1; i <= 20; i++) {
+        for (int k = 0; k < 5; k++)
+            act(WINDOW, c, .a = 0);
+        act(WINDOW, c, .a = 1000);
+        peer_send(peer, "x", 1);
+        expect_data(c, "x");
+        cr_assert_leq(seen, i, "%u cancels of %u operations", seen, i);
+    }
+    act(CLOSE, c);
+    expect_closed(c, 0);
+    close(peer);
+    close_system();
+}
+
 /* It may be that the kernel says that a connection was made when the attempt is only over. */
 Test(uring, a_connection_without_a_peer_is_none)
 {

@@ -1369,6 +1369,19 @@ mutation(a_hand_over_does_not_wait_for_what_is_handled
   NEW [[    if (window > 0) {]]
   TEST io/sim_transports FILTER sim_transports/handed_over* PORT epoll DEFAULT)
 
+mutation(a_cancel_that_finds_nothing_is_not_asked_again
+  FILE io/uring.c
+  OLD [[    else if (result == -ENOENT)
+        note_cancel(u, op);]]
+  NEW [[    ;]]
+  TEST io/uring FILTER uring/a_cancel_that* PORT uring)
+
+mutation(an_operation_is_cancelled_twice
+  FILE io/op.c
+  OLD [[    if (op->state != TRI_OP_IN_FLIGHT || op->flags & TRI_OP_CANCELED)]]
+  NEW [[    if (op->state != TRI_OP_IN_FLIGHT)]]
+  TEST io/uring FILTER uring/one_operation_is* PORT uring)
+
 mutation(what_comes_with_a_cancel_is_dropped
   FILE io/tcp_connection.c
   OLD [[    tri_tcp_note_activity(self, me);
