@@ -32,6 +32,17 @@ static int read_scope(const char *text, uint32_t *scope)
     return *scope ? 0 : *text ? TR_ENODEV : TR_EINVAL;
 }
 
+/* An IPv4 address in the form of IPv6 is that address: sockets are of one family. */
+static void unmap(tr_address *address)
+{
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+    if (address->scope || memcmp(address->bytes, mapped, sizeof mapped) != 0)
+        return;
+    address->family = TR_IPV4;
+    memmove(address->bytes, address->bytes + 12, 4);
+    memset(address->bytes + 4, 0, 12);
+}
+
 static int read_ipv6(char *host, tr_address *address)
 {
     char *percent = strchr(host, '%');
@@ -41,7 +52,15 @@ static int read_ipv6(char *host, tr_address *address)
         error = read_scope(percent + 1, &address->scope);
     }
     address->family = TR_IPV6;
-    return inet_pton(AF_INET6, host, address->bytes) == 1 ? error : TR_EINVAL;
+    if (inet_pton(AF_INET6, host, address->bytes) != 1)
+        return TR_EINVAL;
+    unmap(address);
+    return error;
+}
+
+bool tri_address_lacks_scope(const tr_address *address)
+{
+    return address->family == TR_IPV6 && !address->scope && address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
 }
 
 int tr_address_parse(const char *text, tr_address *address)

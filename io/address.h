@@ -12,4 +12,7 @@ socklen_t tri_address_to_system(const tr_address *address, struct sockaddr_stora
 /* The address in `from`; TR_UNSPECIFIED for families that Troupe does not know. */
 tr_address tri_address_from_system(const struct sockaddr_storage *from);
 
+/* A link-local address that does not say of which interface. */
+bool tri_address_lacks_scope(const tr_address *address);
+
 #endif

@@ -67,6 +67,7 @@ static inline tri_fd tri_socket_listen(const tr_address *address, int backlog, b
     return tri_socket_class_here()->open_listening(address, backlog, reuse_port);
 }
 
+/* To connect from there. */
 static inline int tri_socket_bind(tri_fd fd, const tr_address *address)
 {
     return tri_socket_class(fd)->bind_to(fd, address);
@@ -87,6 +88,10 @@ static inline int tri_socket_nodelay(tri_fd fd, bool on)
 {
     return tri_socket_class(fd)->set_nodelay(fd, on);
 }
+
+/* A peer that does not answer so many probes, a so many-th part of the time apart (but a second at least), is gone. Windows
+ * knows no other number. */
+enum { TRI_KEEPALIVES = 10 };
 
 static inline int tri_socket_keepalive(tri_fd fd, int64_t after_ns) /* 0: off */
 {

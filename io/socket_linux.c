@@ -35,6 +35,14 @@ static int bind_to(tri_fd fd, const tr_address *address)
     return result_of(bind(fd, (struct sockaddr *)&storage, length));
 }
 
+/* Of a port that the system chooses, which it then does when it knows where to: the same one serves for many destinations. */
+static int bind_from(tri_fd fd, const tr_address *address)
+{
+    if (address->port == 0)
+        set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1); /* since Linux 4.2; if it cannot be, so be it */
+    return bind_to(fd, address);
+}
+
 static tri_fd open_listening(const tr_address *address, int backlog, bool reuse_port)
 {
     tri_fd fd = open_tcp(address);
@@ -84,9 +92,14 @@ static int set_nodelay(tri_fd fd, bool on)
 static int set_keepalive(tri_fd fd, int64_t after_ns)
 {
     int64_t seconds = (after_ns + 999999999) / 1000000000;
+    int after = seconds > 32767 ? 32767 : (int)seconds, every = (after + TRI_KEEPALIVES - 1) / TRI_KEEPALIVES;
     int error = set(fd, SOL_SOCKET, SO_KEEPALIVE, after_ns > 0);
     if (!error && after_ns > 0)
-        error = set(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds > 32767 ? 32767 : (int)seconds);
+        error = set(fd, IPPROTO_TCP, TCP_KEEPIDLE, after);
+    if (!error && after_ns > 0)
+        error = set(fd, IPPROTO_TCP, TCP_KEEPINTVL, every);
+    if (!error && after_ns > 0)
+        error = set(fd, IPPROTO_TCP, TCP_KEEPCNT, TRI_KEEPALIVES);
     return error;
 }
 
@@ -165,7 +178,7 @@ static void close_it(tri_fd fd)
 const struct tri_socket_class tri_sockets_of_system = {
     .open_tcp = open_tcp,
     .open_listening = open_listening,
-    .bind_to = bind_to,
+    .bind_to = bind_from,
     .local_of = local_of,
     .remote_of = remote_of,
     .set_nodelay = set_nodelay,

@@ -157,8 +157,9 @@ static int set_keepalive(tri_fd fd, int64_t after_ns)
     int64_t ms = (after_ns + 999999) / 1000000;
     DWORD bytes;
     struct tcp_keepalive values = {
-        .onoff = after_ns > 0, .keepalivetime = ms > INT32_MAX ? INT32_MAX : (ULONG)ms, .keepaliveinterval = 1000
+        .onoff = after_ns > 0, .keepalivetime = ms > INT32_MAX ? INT32_MAX : (ULONG)ms
     };
+    values.keepaliveinterval = values.keepalivetime / TRI_KEEPALIVES < 1000 ? 1000 : values.keepalivetime / TRI_KEEPALIVES;
     return result_of(WSAIoctl(socket_of(fd), SIO_KEEPALIVE_VALS, &values, sizeof values, NULL, 0, &bytes, NULL, NULL));
 }
 

@@ -128,30 +128,51 @@ void tri_tcp_init(void)
 
 /* ---- connecting -------------------------------------------------------------------------------------------------- */
 
+static const char *reason_of(const char *address, int error)
+{
+    tr_address parsed;
+    if (error != TR_EINVAL)
+        return tr_strerror(error);
+    if (!address || tr_address_parse(address, &parsed))
+        return "not an address with a port, such as 127.0.0.1:7000 or [::1]:7000";
+    if (tri_address_lacks_scope(&parsed))
+        return "a link-local address needs the name of its interface, as in [fe80::1%eth0]:7000";
+    return tr_strerror(error);
+}
+
 int tri_tcp_complain(const char *verb, const char *address, int error)
 {
-    const char *why = error == TR_EINVAL ? "not an address with a port, such as 127.0.0.1:7000 or [::1]:7000"
-                                         : tr_strerror(error);
-    tri_log(TR_LOG_WARNING, "%s \"%s\": %s", verb, address ? address : "", why);
+    tri_log(TR_LOG_WARNING, "%s \"%s\": %s", verb, address ? address : "", reason_of(address, error));
     return error;
 }
 
-/* A socket for a connection to `remote`, from `local` if that is given: the descriptor or an error. */
-static tri_fd open_socket(const char *local, const tr_address *remote)
+/* The address to come from: 0, or an error, which is logged. */
+static int bind_local(tri_fd fd, const tr_tcp_options *options, uint8_t family)
 {
     tr_address from;
-    tri_fd fd = tri_socket_tcp(remote);
-    if (fd < 0 || !local)
-        return fd;
-    int error = tr_address_parse(local, &from);
-    if (!error && from.family != remote->family)
-        error = TR_EINVAL;
+    int error = tr_address_parse(options->local, &from);
+    if (!error && from.family != family) {
+        tri_log(TR_LOG_WARNING, "connect from \"%s\": an address of another family than \"%s\"", options->local,
+            options->address);
+        return TR_EINVAL;
+    }
     if (!error)
         error = tri_socket_bind(fd, &from);
+    return error ? tri_tcp_complain("connect from", options->local, error) : 0;
+}
+
+/* A socket for a connection to `remote`, from options->local if that is given: the descriptor or an error, which is
+ * logged. */
+static tri_fd open_socket(const tr_tcp_options *options, const tr_address *remote)
+{
+    tri_fd fd = tri_socket_tcp(remote);
+    if (fd < 0)
+        return tri_tcp_complain("connect to", options->address, fd);
+    int error = options->local ? bind_local(fd, options, remote->family) : 0;
     if (!error)
         return fd;
     tri_socket_close(fd);
-    return tri_tcp_complain("connect from", local, error);
+    return error;
 }
 
 static struct tri_connect *make_connect(const tr_address *remote)
@@ -193,23 +214,28 @@ int tr_tcp_connect_(tr_self *self, tr_ref *connection, const tr_tcp_options *opt
     if (connection)
         *connection = TR_NOBODY;
     int error = options->address ? tr_address_parse(options->address, &remote) : TR_EINVAL;
+    if (!error && tri_address_lacks_scope(&remote))
+        error = TR_EINVAL;
     if (error)
         return tri_tcp_complain("connect to", options->address, error);
     if ((error = tri_tcp_settings_make(options, &settings)))
         return error;
     settings->own = true;
     settings->remote = remote;
-    tri_fd fd = open_socket(options->local, &remote);
-    struct tri_connect *op = fd < 0 ? NULL : make_connect(&remote);
+    tri_fd fd = open_socket(options, &remote);
+    if (fd < 0) {
+        tri_tcp_settings_unref(settings);
+        return fd;
+    }
+    struct tri_connect *op = make_connect(&remote);
     struct tri_slot *slot = NULL;
-    error = fd < 0 ? fd : TR_ENOMEM;
+    error = TR_ENOMEM;
     if (op)
         slot = make_own(self, fd, settings, &error);
     if (!slot) {
         if (op)
             tri_block_put(op, op->tag);
-        if (fd >= 0)
-            tri_socket_close(fd);
+        tri_socket_close(fd);
         tri_tcp_settings_unref(settings);
         return tri_tcp_complain("connect to", options->address, error);
     }

@@ -359,23 +359,46 @@ static int complain(const tr_address *address, int error)
     return tri_tcp_complain("listen on", tr_address_text(address, text), error);
 }
 
-/* Opens the sockets: their number or an error. All of a "*:0" get the port that the first was given. */
+static tri_fd open_one(const tr_tcp_listen_options *options, const tr_address *address)
+{
+    return tri_socket_listen(address, options->backlog ? options->backlog : BACKLOG, options->reuse_port);
+}
+
+/* "*:0": the port that the first was given. If somebody has that one in the second family, others are tried for both; those
+ * tried before are kept meanwhile, so that they are not given again. */
+static tri_fd open_second(const tr_tcp_listen_options *options, const tr_address *first, tri_fd *first_fd, tr_address *second)
+{
+    enum { TRIES = 32 };
+    tri_fd before[TRIES], fd;
+    uint32_t count = 0;
+    while (second->port = tri_socket_local(*first_fd).port, (fd = open_one(options, second)) == TR_EADDRINUSE) {
+        tri_fd other = count < TRIES ? open_one(options, first) : TR_EADDRINUSE;
+        if (other < 0)
+            break;
+        before[count++] = *first_fd;
+        *first_fd = other;
+    }
+    close_all(before, count);
+    return fd;
+}
+
+/* Opens the sockets: their number or an error. */
 static int open_sockets(const tr_tcp_listen_options *options, tri_fd *fds)
 {
     tr_address addresses[TRI_TCP_SOCKETS_MAX], address;
     const char *list = options->addresses ? options->addresses : "";
     uint32_t count = 0;
-    bool second = false, is_second;
+    bool second = false, is_second, first_is_open = false; /* of the two that a star stands for */
     int got, missing = 0;
 
     while (is_second = second, (got = next_address(&list, &second, &address)) > 0) {
-        if (is_second && address.port == 0 && count)
-            address.port = tri_socket_local(fds[count - 1]).port;
+        bool follows = is_second && first_is_open && address.port == 0;
+        first_is_open = false;
         if (seen_before(&address, addresses, count))
             continue;
-        tri_fd fd = count == TRI_TCP_SOCKETS_MAX
-            ? TR_ELIMIT
-            : tri_socket_listen(&address, options->backlog ? options->backlog : BACKLOG, options->reuse_port);
+        tri_fd fd = count == TRI_TCP_SOCKETS_MAX ? TR_ELIMIT
+            : follows                    ? open_second(options, &addresses[count - 1], &fds[count - 1], &address)
+                                         : open_one(options, &address);
         if (fd == TR_EADDRNOTAVAIL || (fd == TR_EAFNOSUPPORT && (second || is_second))) {
             missing = complain(&address, fd);
             continue;
@@ -384,6 +407,7 @@ static int open_sockets(const tr_tcp_listen_options *options, tri_fd *fds)
             close_all(fds, count);
             return complain(&address, fd);
         }
+        first_is_open = second;
         addresses[count] = address;
         fds[count++] = fd;
     }

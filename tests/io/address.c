@@ -21,7 +21,7 @@ Test(address, text_that_is_an_address_reads_and_writes_back)
         { "[::]:0", NULL },
         { "[fe80::1%7]:1", NULL },
         { "[2001:DB8:0:0:0:0:0:1]:80", "[2001:db8::1]:80" },
-        { "[::ffff:1.2.3.4]:80", NULL },
+        { "[::ffff:1.2.3.4]:80", "1.2.3.4:80" },
         { "127.0.0.1:007", "127.0.0.1:7" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -1,14 +1,14 @@
 /*
  * What the system may answer to a call of the epoll port: calls of workers are wrapped, and fail as a script says.
  *
- * --wrap: epoll_pwait2 epoll_wait recv sendto sendmsg accept4
+ * --wrap: epoll_pwait2 epoll_wait recv sendto sendmsg accept4 bind
  */
 #include "tests/io/tcp_support.h"
 
 #include <limits.h>
 #include <sys/epoll.h>
 
-enum call { NONE, PWAIT2, WAIT, RECV, SENDTO, SENDMSG, ACCEPT };
+enum call { NONE, PWAIT2, WAIT, RECV, SENDTO, SENDMSG, ACCEPT, BIND_IPV6 };
 
 /* Set while no system runs. */
 static struct script {
@@ -19,7 +19,7 @@ static struct script {
     int number;     /* … with this errno */
 } script;
 
-static unsigned called[ACCEPT + 1];
+static unsigned called[BIND_IPV6 + 1];
 
 static bool fails(enum call call)
 {
@@ -50,6 +50,9 @@ WRAP(SENDTO, ssize_t, sendto,
 WRAP(SENDMSG, ssize_t, sendmsg, (int fd, const struct msghdr *header, int flags), (fd, header, flags))
 WRAP(ACCEPT, int, accept4, (int fd, struct sockaddr *from, socklen_t *length, int flags), (fd, from, length, flags))
 
+
+WRAP(fd < 0 || address->sa_family != AF_INET6 ? NONE : BIND_IPV6, int, bind,
+    (int fd, const struct sockaddr *address, socklen_t length), (fd, address, length))
 
 static void open_scripted(struct script what)
 {
@@ -123,6 +126,37 @@ Test(epoll, a_wait_that_is_interrupted_or_short_of_memory_is_repeated)
         close_system();
         cr_assert_gt(called[WAIT], 0);
     }
+}
+
+/* ---- listening --------------------------------------------------------------------------------------------------- */
+
+/* The port that IPv4 was given may be somebody else's in IPv6. */
+Test(epoll, a_star_gets_a_port_that_both_families_have)
+{
+    tr_ref listener;
+    open_scripted((struct script){ .call = BIND_IPV6, .times = 5, .number = EADDRINUSE });
+    int before = open_descriptors();
+    listener = listen_on("*:0");
+    tr_address first = tr_body(tr_tcp_listening, expect(tr_tcp_listening))->address;
+    tr_address second = tr_body(tr_tcp_listening, expect(tr_tcp_listening))->address;
+    cr_assert_eq(first.family, TR_IPV4);
+    cr_assert_eq(second.family, TR_IPV6);
+    cr_assert_eq(first.port, second.port);
+    expect_descriptors(before + 2);
+    act(CLOSE, listener);
+    expect_closed(listener, 0);
+    expect_descriptors(before);
+    close_system();
+    cr_assert_eq(called[BIND_IPV6], 6);
+}
+
+Test(epoll, but_does_not_look_for_ever)
+{
+    open_scripted((struct script){ .call = BIND_IPV6, .times = UINT_MAX, .number = EADDRINUSE });
+    int before = open_descriptors();
+    cr_assert_eq(act(LISTEN, TR_NOBODY, .listen = &(tr_tcp_listen_options){ .addresses = "*:0" }), TR_EADDRINUSE);
+    expect_descriptors(before);
+    close_system();
 }
 
 /* ---- operations -------------------------------------------------------------------------------------------------- */

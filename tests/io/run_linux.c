@@ -3,6 +3,7 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/time.h>
@@ -126,6 +127,35 @@ Test(run_linux, without_the_option_signals_do_what_they_do)
     kill(child, SIGTERM);
     int status = end_of(child);
     cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM, "%x", (unsigned)status);
+}
+
+/* ---- options of sockets ------------------------------------------------------------------------------------------ */
+
+static int option_of(int fd, int level, int name)
+{
+    int value = 0;
+    socklen_t size = sizeof value;
+    cr_assert_eq(getsockopt(fd, level, name, &value, &size), 0);
+    return value;
+}
+
+/* A peer that is gone is noticed when twice the time that was asked for has passed; and an address to come from does not take
+ * one port for all destinations. */
+Test(run_linux, a_connection_has_probes_as_asked_and_a_port_for_its_destination_alone)
+{
+    int peer;
+    open_system(1);
+    tr_ref c = connected_pair(&peer, &(tr_tcp_options){ .keepalive_ns = TR_SECONDS(60), .local = "127.0.0.1:0" });
+    act(DETACH, c);
+    expect_closed(c, 0);
+    int fd = tr_tcp_descriptor(expect(tr_tcp_detached));
+    cr_assert_eq(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), 60);
+    cr_assert_eq(option_of(fd, IPPROTO_TCP, TCP_KEEPINTVL), 6);
+    cr_assert_eq(option_of(fd, IPPROTO_TCP, TCP_KEEPCNT), 10);
+    cr_assert_eq(option_of(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT), 1);
+    close(fd);
+    close(peer);
+    close_system();
 }
 
 /* ---- sockets that are not TCP ------------------------------------------------------------------------------------ */

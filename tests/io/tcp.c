@@ -806,6 +806,7 @@ Test(tcp, bad_addresses_and_options_are_refused_at_once)
         { { .address = "::1:80" }, TR_EINVAL },
         { { .address = "[::1]80" }, TR_EINVAL },
         { { .address = "[fe80::1%nosuchif]:80" }, TR_ENODEV },
+        { { .address = "[fe80::1]:80" }, TR_EINVAL },
         { { .address = "" }, TR_EINVAL },
         { { .address = NULL }, TR_EINVAL },
         { { .address = "127.0.0.1:1", .high = 10, .low = 11 }, TR_EINVAL },
@@ -821,5 +822,47 @@ Test(tcp, bad_addresses_and_options_are_refused_at_once)
     }
     expect_descriptors(before);
     expect_nothing(TR_MS(10));
+    close_system();
+}
+
+/* One line, with the true reason. */
+Test(tcp, what_is_wrong_with_an_address_is_said_once)
+{
+    static const struct {
+        tr_tcp_options options;
+        const char *line;
+    } rows[] = {
+        { { .address = "127.0.0.1:1", .local = "[::1]:0" }, "connect from \"[::1]:0\": an address of another family than" },
+        { { .address = "127.0.0.1:1", .local = "x" }, "connect from \"x\": not an address with a port" },
+        { { .address = "127.0.0.1:1", .local = "192.0.2.77:0" }, "connect from \"192.0.2.77:0\": address not available" },
+        { { .address = "[fe80::1]:80" }, "connect to \"[fe80::1]:80\": a link-local address needs the name of its interface" },
+        { { .address = "127.0.0.1" }, "connect to \"127.0.0.1\": not an address with a port" },
+    };
+    open_system(1);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        captured.used = 0;
+        captured.text[0] = 0;
+        capture_log(TR_LOG_WARNING);
+        cr_assert_lt(act(CONNECT, TR_NOBODY, .tcp = &rows[i].options), 0);
+        cr_assert_eq(logged(rows[i].line), 1, "%s", captured.text);
+        cr_assert_eq(logged("\n"), 1, "%s", captured.text);
+    }
+    close_system();
+}
+
+Test(tcp, an_ipv4_address_in_the_form_of_ipv6_is_that_address)
+{
+    tr_address address;
+    char text[TR_ADDRESS_TEXT];
+    int listener = peer_listen(&address);
+    snprintf(text, sizeof text, "[::ffff:127.0.0.1]:%u", address.port);
+    open_system(1);
+    cr_assert_eq(act(CONNECT, TR_NOBODY, .tcp = &(tr_tcp_options){ .address = text }), 0);
+    int peer = peer_accept(listener);
+    cr_assert(tr_address_eq(&tr_body(tr_tcp_connected, expect(tr_tcp_connected))->remote, &address));
+    close(peer);
+    close(listener);
+    expect(tr_tcp_eof);
+    expect(tr_tcp_closed);
     close_system();
 }

@@ -639,7 +639,7 @@ static void look_at_the_port(void)
 {
     struct tri_port *port = tri_worker_here->port;
     for (int i = 0; i < 4; i++)
-        port->class->poll(port, TRI_NO_WAIT);
+        (port->class->poll)(port, TRI_NO_WAIT); /* under Wine `poll(` is a macro */
 }
 
 static int flood(tr_self *self, void *arg)

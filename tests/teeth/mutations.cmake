@@ -1189,6 +1189,12 @@ mutation(timers_do_not_wait_for_the_port
   NEW [[false && i < TRI_LOOKS]]
   TEST sched/worker FILTER worker/timers_wait*)
 
+mutation(a_star_takes_the_port_of_its_first_family
+  FILE io/tcp_listener.c
+  OLD [[count < TRIES ? open_one(options, first) : TR_EADDRINUSE;]]
+  NEW [[TR_EADDRINUSE;]]
+  TEST io/epoll FILTER epoll/a_star* PORT epoll)
+
 mutation(the_end_of_a_stream_is_an_edge
   FILE io/epoll.c
   OLD [[    return !endpoint->foreign && !(endpoint->ready & (HUNG_UP | URGENT));]]

@@ -2,7 +2,8 @@
  * <troupe/address.h>: addresses of the internet protocols.
  *
  * As text an address is "127.0.0.1:7000" or "[::1]:7000"; an IPv6 address may carry a scope, "[fe80::1%eth0]:7000" or
- * "[fe80::1%2]:7000" (RFC 4007). These are literal addresses: no name is looked up.
+ * "[fe80::1%2]:7000" (RFC 4007), and a link-local one needs it. An IPv4 address in the form of IPv6,
+ * "[::ffff:192.0.2.1]:7000", is read as the IPv4 address that it is. These are literal addresses: no name is looked up.
  */
 #ifndef TROUPE_ADDRESS_H
 #define TROUPE_ADDRESS_H

@@ -90,7 +90,8 @@ typedef struct tr_tcp_options {
     int64_t idle_ns;      /* ends with TR_ETIMEDOUT when nothing was sent or received for so long; 0: never */
     int64_t write_ns;     /* the same when writes are queued and none of their bytes has left for so long (it may be noticed after
                            * twice that); 0: never */
-    int64_t keepalive_ns; /* TCP keepalive after so long without traffic, in whole seconds; 0: off */
+    int64_t keepalive_ns; /* TCP keepalive after so long without traffic, in whole seconds: then ten probes, a tenth of that
+                           * apart (a second at least); the peer that answers none is gone. 0: off */
     int send_buffer, receive_buffer; /* the kernel's, in bytes; 0: as it chooses */
     bool half_open;       /* stays open for writing after the peer's end */
     bool delay;           /* leaves Nagle's algorithm on; it is off otherwise */
