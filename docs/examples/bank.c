@@ -2,6 +2,7 @@
  * transferred twice. docs/simulation.md tells the story. `bank --fixed` is the bank without the bug. */
 #include <troupe/troupe.h>
 
+#include <stdio.h>
 #include <string.h>
 
 enum { ACCOUNTS = 4, CENTS = 1000, TRANSFERS = 8, ALL = 2 * ACCOUNTS * CENTS };
@@ -11,8 +12,15 @@ enum { ACCOUNTS = 4, CENTS = 1000, TRANSFERS = 8, ALL = 2 * ACCOUNTS * CENTS };
 TR_MESSAGE(withdraw, int cents;);
 TR_MESSAGE(deposit, uint32_t transfer; int cents;);
 TR_SIGNAL(done);
+/* For traces. */
+static void print_deposit(const void *body, char *text, size_t size)
+{
+    const deposit *d = body;
+    snprintf(text, size, "transfer %u: %d", (unsigned)d->transfer, d->cents);
+}
+
 TR_DEFINE(withdraw);
-TR_DEFINE(deposit);
+TR_DEFINE(deposit, .print = print_deposit);
 TR_DEFINE(done);
 
 /* What is in all the accounts of both branches. No branch knows that; but here both are in one process. */
