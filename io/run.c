@@ -226,7 +226,8 @@ int tr_run(const tr_options *options)
     tr_system own = { 0 }, *handle = options->system ? options->system : &own;
     int unwatched = options->signals ? tri_signals_watch(on_signal, handle) : 0;
     if (unwatched)
-        tri_log(TR_LOG_ERROR, "signals are not watched: %s", tr_strerror(unwatched));
+        tri_log(TR_LOG_ERROR, "signals are not watched: %s",
+            unwatched == TR_EBUSY ? "another system of this process has them" : tr_strerror(unwatched));
     int result = open_system(options, &system);
     if (!result) {
         tri_system_attach(system, handle);

@@ -9,6 +9,7 @@
 #include "mailbox/compiler.h"
 #include "mailbox/error.h"
 #include "mailbox/fork.h"
+#include "sched/clock.h"
 #include "sched/os.h"
 
 #include <ck_pr.h>
@@ -16,8 +17,10 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 static const int watched[] = { SIGINT, SIGTERM };
@@ -28,6 +31,7 @@ static struct {
     unsigned int quit;
     int fd;
     uint32_t count;
+    uint64_t last; /* when the last one came that counts */
     pthread_t thread;
     struct sigaction before[WATCHED];
     sigset_t mask; /* the caller's, before */
@@ -35,10 +39,19 @@ static struct {
     void *arg;
 } watch = { .fd = -1 };
 
+/* Of two threads that take one at the same moment, one sees that it is another. */
+static bool is_another(void)
+{
+    uint64_t now = (uint64_t)tri_clock_now(&tri_clock_real), last = ck_pr_load_64(&watch.last);
+    return now - last >= TRI_SIGNALS_SAME_NS && ck_pr_cas_64(&watch.last, last, now);
+}
+
 static void handler(int number)
 {
     int error = errno;
     uint64_t one = 1;
+    if (!is_another())
+        return;
     if (ck_pr_faa_32(&watch.count, 1) >= 2) {
         signal(number, SIG_DFL);
         raise(number);
@@ -67,7 +80,10 @@ static void *thread_main(void *arg)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     while (!ck_pr_load_uint(&watch.quit)) {
         struct pollfd something = { .fd = watch.fd, .events = POLLIN };
-        if (poll(&something, 1, -1) > 0 && read(watch.fd, &counter, sizeof counter) < 0)
+        int ready = poll(&something, 1, -1);
+        if (ready < 0 && errno != EINTR) /* short of memory: */
+            nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+        if (ready > 0 && read(watch.fd, &counter, sizeof counter) < 0)
             break;
         while (told < ck_pr_load_32(&watch.count))
             watch.on_signal((int)++told, watch.arg);
@@ -115,6 +131,7 @@ int tri_signals_watch(void (*on_signal)(int count, void *arg), void *arg)
     watch.on_signal = on_signal;
     watch.arg = arg;
     watch.count = watch.quit = 0;
+    watch.last = (uint64_t)tri_clock_now(&tri_clock_real) - TRI_SIGNALS_SAME_NS;
     watch.fd = eventfd(0, EFD_CLOEXEC);
     int error = watch.fd < 0 ? tri_error_from_errno(errno) : tri_os_start_thread(&watch.thread, thread_main, NULL);
     if (error) {
@@ -128,8 +145,11 @@ int tri_signals_watch(void (*on_signal)(int count, void *arg), void *arg)
     pthread_sigmask(SIG_BLOCK, &set, &watch.mask);
     struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
     sigemptyset(&action.sa_mask);
-    for (unsigned i = 0; i < WATCHED; i++)
-        sigaction(watched[i], &action, &watch.before[i]);
+    for (unsigned i = 0; i < WATCHED; i++) {
+        sigaction(watched[i], NULL, &watch.before[i]);
+        if (watch.before[i].sa_handler != SIG_IGN) /* as a shell does for what it starts in the background */
+            sigaction(watched[i], &action, NULL);
+    }
     return 0;
 }
 

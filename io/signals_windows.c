@@ -6,6 +6,7 @@
 
 #include "io/net.h"
 #include "mailbox/error.h"
+#include "sched/clock.h"
 
 #include <pthread.h>
 
@@ -15,6 +16,7 @@ static struct {
     bool watching;
     uint32_t round; /* of watching and not watching any more */
     uint32_t count;
+    int64_t last; /* when the last one came that counts */
     void (*on_signal)(int count, void *arg);
     void *arg;
 } watch = { .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER };
@@ -23,9 +25,13 @@ static BOOL WINAPI handler(DWORD event)
 {
     bool last = event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT;
     pthread_mutex_lock(&watch.lock);
-    bool handled = watch.watching && watch.count < 2;
-    if (handled)
+    int64_t now = tri_clock_now(&tri_clock_real);
+    bool same = watch.watching && now - watch.last < TRI_SIGNALS_SAME_NS;
+    bool handled = watch.watching && (same || watch.count < 2);
+    if (handled && !same) {
+        watch.last = now;
         watch.on_signal((int)++watch.count, watch.arg);
+    }
     for (uint32_t round = watch.round; last && watch.watching && watch.round == round;)
         pthread_cond_wait(&watch.ended, &watch.lock);
     pthread_mutex_unlock(&watch.lock);
@@ -52,6 +58,7 @@ int tri_signals_watch(void (*on_signal)(int count, void *arg), void *arg)
     if (!error) {
         watch.watching = true;
         watch.count = 0;
+        watch.last = tri_clock_now(&tri_clock_real) - TRI_SIGNALS_SAME_NS;
         watch.on_signal = on_signal;
         watch.arg = arg;
     }

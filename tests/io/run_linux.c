@@ -1,6 +1,9 @@
 /* What running systems make of Linux: signals, and an io_uring that is refused. */
 #include "tests/io/tcp_support.h"
 
+#include "io/signals.h"
+#include "sched/clock.h"
+
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/tcp.h>
@@ -111,14 +114,67 @@ Test(run_linux, the_first_signal_asks)
     }
 }
 
+/* What comes sooner is the same one. */
+static void wait_until_it_is_another(void)
+{
+    int64_t until = tri_clock_now(&tri_clock_real) + TRI_SIGNALS_SAME_NS + TR_MS(20);
+    while (tri_clock_now(&tri_clock_real) < until)
+        poll(NULL, 0, 20);
+}
+
 Test(run_linux, the_second_insists)
 {
     pid_t child = start_process(&(tr_options){ .actor = &busy_root, .workers = 2, .signals = true });
     kill(child, SIGTERM);
     await('?'); /* it was asked, and is stuck; there are 30 s left */
+    wait_until_it_is_another();
     kill(child, SIGTERM);
     int status = end_of(child);
     cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1, "%x", (unsigned)status);
+}
+
+static uint32_t signals;
+
+static void count_signal(int count, void *arg)
+{
+    (void)arg;
+    ck_pr_store_32(&signals, (uint32_t)count);
+}
+
+static void expect_signals(uint32_t count)
+{
+    for (int i = 0; i < 10000 && ck_pr_load_32(&signals) < count; i++)
+        poll(NULL, 0, 1);
+    cr_assert_eq(ck_pr_load_32(&signals), count);
+}
+
+/* As of a terminal and of timeout(1), which signal a process and its group. (Were they two, the third would end the process.) */
+Test(run_linux, signals_that_come_together_are_one)
+{
+    cr_assert_eq(tri_signals_watch(count_signal, NULL), 0);
+    kill(getpid(), SIGTERM);
+    kill(getpid(), SIGINT);
+    expect_signals(1);
+    wait_until_it_is_another();
+    kill(getpid(), SIGTERM);
+    expect_signals(2);
+    tri_signals_unwatch();
+}
+
+/* As of what a shell starts in the background. */
+Test(run_linux, a_signal_that_is_ignored_stays_so)
+{
+    struct sigaction now;
+    signal(SIGINT, SIG_IGN);
+    cr_assert_eq(tri_signals_watch(count_signal, NULL), 0);
+    sigaction(SIGINT, NULL, &now);
+    cr_assert_eq(now.sa_handler, SIG_IGN);
+    kill(getpid(), SIGINT);
+    kill(getpid(), SIGTERM);
+    expect_signals(1);
+    tri_signals_unwatch();
+    sigaction(SIGINT, NULL, &now);
+    cr_assert_eq(now.sa_handler, SIG_IGN);
 }
 
 Test(run_linux, without_the_option_signals_do_what_they_do)

@@ -1195,6 +1195,19 @@ mutation(a_star_takes_the_port_of_its_first_family
   NEW [[TR_EADDRINUSE;]]
   TEST io/epoll FILTER epoll/a_star* PORT epoll)
 
+mutation(signals_that_come_together_are_two
+  FILE io/signals_linux.c
+  OLD [[    if (!is_another())
+        return;]]
+  NEW [[    (void)is_another();]]
+  TEST io/run_linux FILTER run_linux/signals_that*)
+
+mutation(an_ignored_signal_is_taken
+  FILE io/signals_linux.c
+  OLD [[        if (watch.before[i].sa_handler != SIG_IGN)]]
+  NEW [[        if (true)]]
+  TEST io/run_linux FILTER run_linux/a_signal_that*)
+
 mutation(the_end_of_a_stream_is_an_edge
   FILE io/epoll.c
   OLD [[    return !endpoint->foreign && !(endpoint->ready & (HUNG_UP | URGENT));]]

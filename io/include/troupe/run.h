@@ -25,8 +25,10 @@ typedef struct tr_options {
     const char *port; /* "uring" or "epoll", on Windows "iocp"; "sim", see <troupe/sim.h>; NULL: TROUPE_PORT from the
                        * environment, else the first that works */
     bool signals;     /* SIGINT and SIGTERM (Windows: Ctrl-C, Ctrl-Break, the end of the console or the session) end the
-                       * system: the first asks, the second insists, the third kills the process. A thread takes them; the
-                       * caller has SIGINT and SIGTERM blocked until tr_run returns */
+                       * system: the first asks, the second insists, the third kills the process. Those that come
+                       * within 200 ms are one; one that the process ignores stays ignored. Of several systems with this,
+                       * the first obeys (the others say so in the log): stop them from there. A thread takes the
+                       * signals; the caller has SIGINT and SIGTERM blocked until tr_run returns */
     unsigned blocking_threads; /* most threads of tr_block; 0: 4 more than cores, at least 8 */
     int64_t watchdog_ns; /* a handler that runs longer is named in the log, with the processor time that it has had, and
                           * once more when it is over; 0: 100 ms, TR_FOREVER: never */
