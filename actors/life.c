@@ -87,9 +87,13 @@ struct tri_slot *tri_spawn_prepare(tr_self *self, const tr_actor *spec, const vo
             *error = tri_table_chunks(&tri_slots) == tri_slots.chunks_max ? TR_ELIMIT : TR_ENOMEM;
         return NULL;
     }
-    if (!make_state(slot, spec, arg)) {
-        tri_cache_put(&tri_slots, &self->slots, slot);
+    if (!make_state(slot, spec, arg))
         *error = TR_ENOMEM;
+    else if (tri_unlikely(spec->thread) && (*error = tri_sched_own(&self->system->sched, &home)) && slot->state)
+        tri_block_put(slot->state, slot->tag);
+    if (*error) {
+        slot->state = NULL;
+        tri_cache_put(&tri_slots, &self->slots, slot);
         return NULL;
     }
     ck_pr_store_16(&slot->run.home, home);
@@ -120,6 +124,8 @@ void tri_spawn_cancel(tr_self *self, struct tri_slot *slot)
         tri_block_put(slot->state, slot->tag);
     slot->state = NULL;
     slot->status = TRI_FREE;
+    if (slot->spec->thread)
+        tri_sched_disown(&self->system->sched, slot->run.home);
     tri_cache_put(&tri_slots, &self->slots, slot);
 }
 

@@ -33,6 +33,8 @@ void tri_slot_release(struct tri_slot *slot)
     slot->state = NULL;
     tri_cold_free(slot);
     slot->status = TRI_FREE;
+    if (tri_unlikely(slot->spec->thread))
+        tri_sched_disown(&self->system->sched, slot->run.home);
     ck_pr_fence_release(); /* what it spawned, perhaps on another worker, was counted; pairs with the fence in living() */
     tri_count(&self->counters.ended);
     if (tri_likely(slot->box.generation != UINT32_MAX)) {

@@ -18,7 +18,7 @@ struct tri_counters tri_system_count(struct tri_system *system)
 {
     struct tri_counters sum = { 0 };
     add(&sum, &system->foreign);
-    for (unsigned i = 0; i < system->sched.count; i++)
+    for (unsigned i = 0; i < tri_sched_all(&system->sched); i++)
         if (system->selves[i])
             add(&sum, &system->selves[i]->counters);
     return sum;
@@ -43,7 +43,7 @@ void tr_system_stats(tr_self *self, tr_stats *stats)
         .restarted = sum.restarted,
     };
     stats->dead = stats->dead_down + stats->dead_full + stats->dead_replaced + stats->dead_other;
-    for (unsigned i = 0; i < system->sched.count; i++) {
+    for (unsigned i = 0; i < tri_sched_all(&system->sched); i++) {
         stats->turns += ck_pr_load_32(&system->sched.workers[i]->turns);
         stats->steals += ck_pr_load_32(&system->sched.workers[i]->steals);
         stats->parks += ck_pr_load_32(&system->sched.workers[i]->parks);

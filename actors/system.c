@@ -265,7 +265,7 @@ static void destroy(struct tri_system *system)
     if (system->config.crash_report)
         tri_crash_unwatch();
     give_back(system);
-    for (unsigned i = 0; system->selves && i < system->config.sched.workers; i++)
+    for (unsigned i = 0; system->selves && i < tri_sched_room(&system->config.sched); i++)
         tri_memory_put(system->selves[i]);
     tri_memory_put(system->selves);
     pthread_mutex_destroy(&system->losses_lock);
@@ -287,7 +287,7 @@ static struct tri_system *make(const struct tri_system_config *config)
     system->number = TRI_NO_SYSTEM; /* yet */
     tri_names_init(&system->names);
     pthread_mutex_init(&system->losses_lock, NULL);
-    system->selves = tri_memory_get_zeroed(config->sched.workers * sizeof *system->selves);
+    system->selves = tri_memory_get_zeroed(tri_sched_room(&config->sched) * sizeof *system->selves);
     if (system->selves)
         return system;
     destroy(system);
@@ -453,7 +453,7 @@ static void kill_all(struct tri_system *system)
 /* Names the handlers that do not return. */
 static void name_stragglers(struct tri_system *system)
 {
-    for (unsigned i = 0; i < system->sched.count; i++) {
+    for (unsigned i = 0; i < tri_sched_all(&system->sched); i++) {
         char what[256] = "";
         struct tri_worker *worker = system->sched.workers[i];
         if (!ck_pr_load_ptr(&worker->running))

@@ -109,6 +109,7 @@ static int open_with_ports(struct tri_system_config *config, unsigned number, bo
         struct attempt attempt = { &tri_backends[number], wished || number + 1 == tri_backend_count, 0 };
         config->sched.port_open = open_port;
         config->sched.port_arg = &attempt;
+        config->sched.port_open_later = attempt.backend->open;
         int error = tri_system_open(config, system);
         if (!error)
             tri_log(TR_LOG_INFO, "port %s, %u workers", attempt.backend->name, config->sched.workers);

@@ -53,7 +53,7 @@ static void name_it(struct tri_sched *sched, struct tri_worker *worker, struct t
 /* Somebody shall run what the worker does not. */
 static void call_for_help(struct tri_sched *sched, struct tri_worker *worker, int64_t now)
 {
-    bool rescue = sched->can_rescue && tri_rescue_needed(worker, now), work = holds_work(worker);
+    bool rescue = sched->can_rescue && tri_rescue_needed(worker, now), work = !worker->own && holds_work(worker);
     ck_pr_store_uint(&worker->stuck, 1);
     if (rescue)
         ck_pr_cas_uint(&sched->rescue, TRI_RESCUE_NOT, TRI_RESCUE_WANTED);
@@ -82,7 +82,7 @@ static bool look_at(struct tri_sched *sched, struct tri_worker *worker, struct t
         return runs || ck_pr_load_uint(&worker->state) != TRI_PARKED;
     }
     call_for_help(sched, worker, now);
-    if (sched->config.watchdog_ns && !watch->named && now - watch->since >= sched->config.watchdog_ns)
+    if (sched->config.watchdog_ns && !worker->own && !watch->named && now - watch->since >= sched->config.watchdog_ns)
         name_it(sched, worker, watch, now);
     return true;
 }
@@ -99,7 +99,7 @@ static void wait_for(struct tri_sched *sched, int64_t ns)
 
 static bool all_parked(struct tri_sched *sched)
 {
-    for (unsigned i = 0; i < sched->count; i++)
+    for (unsigned i = 0; i < tri_sched_all(sched); i++)
         if (ck_pr_load_uint(&sched->workers[i]->state) != TRI_PARKED)
             return false;
     return true;
@@ -145,11 +145,11 @@ static void *monitor_main(void *arg)
         int64_t now = tri_clock_now(&tri_clock_real);
         unsigned running = 0;
         ck_pr_store_64((uint64_t *)&sched->looked, (uint64_t)tri_clock_now(sched->config.clock));
-        for (unsigned i = 0; i < sched->count; i++)
+        for (unsigned i = 0; i < tri_sched_all(sched); i++)
             running += look_at(sched, sched->workers[i], &sched->monitor.watches[i], now);
         quiet = running ? 0 : quiet + 1;
         if (quiet < LOOKS_BEFORE_SLEEP) {
-            wait_for(sched, running == sched->count ? LOOK_ALL_RUN_NS : LOOK_NS);
+            wait_for(sched, running >= sched->count ? LOOK_ALL_RUN_NS : LOOK_NS);
         } else {
             sleep_until_poked(sched);
             quiet = 0; /* or a worker whose turns are too short to be seen would have to poke it for each */
@@ -168,7 +168,7 @@ static void destroy(struct tri_monitor *monitor)
 int tri_monitor_start(struct tri_sched *sched)
 {
     struct tri_monitor *monitor = &sched->monitor;
-    monitor->watches = tri_memory_get_zeroed(sched->count * sizeof *monitor->watches);
+    monitor->watches = tri_memory_get_zeroed(sched->room * sizeof *monitor->watches);
     if (!monitor->watches)
         return TR_ENOMEM;
     pthread_mutex_init(&monitor->lock, NULL);

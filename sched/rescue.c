@@ -102,7 +102,7 @@ void tri_rescue_slowly(struct tri_worker *worker)
     bool more = false;
     if (!ck_pr_cas_uint(&sched->rescue, TRI_RESCUE_WANTED, TRI_RESCUE_RUNS))
         return;
-    for (unsigned i = 0; i < sched->count; i++) {
+    for (unsigned i = 0; i < tri_sched_all(sched); i++) {
         struct tri_worker *victim = sched->workers[i];
         if (victim != worker && ck_pr_load_uint(&victim->stuck))
             more |= rescue_one(victim, worker);

@@ -121,13 +121,13 @@ void tri_sched_wake_any(struct tri_sched *sched)
 
 void tri_sched_wake_all(struct tri_sched *sched)
 {
-    for (unsigned i = 0; i < sched->count; i++)
+    for (unsigned i = 0; i < tri_sched_all(sched); i++)
         wake(sched->workers[i], TRI_NOTIFIED);
 }
 
 /* ---- starting and stopping --------------------------------------------------------------------------------------- */
 
-static struct tri_worker *make_worker(struct tri_sched *sched, unsigned index)
+struct tri_worker *tri_worker_new(struct tri_sched *sched, unsigned index)
 {
     struct tri_worker *worker = tri_memory_get_zeroed(sizeof *worker);
     if (!worker)
@@ -147,6 +147,13 @@ static struct tri_worker *make_worker(struct tri_sched *sched, unsigned index)
     return worker;
 }
 
+void tri_worker_free(struct tri_worker *worker)
+{
+    if (worker)
+        tri_possession_destroy(&worker->possession);
+    tri_memory_put(worker);
+}
+
 int tri_worker_open(struct tri_worker *worker)
 {
     struct tri_sched *sched = worker->sched;
@@ -157,7 +164,8 @@ int tri_worker_open(struct tri_worker *worker)
         tri_pool_here = worker->pool;
     }
     tri_worker_here = worker;
-    int error = sched->config.port_open(worker, sched->config.port_arg, &worker->port);
+    int error = worker->own ? sched->config.port_open_later(worker, NULL, &worker->port)
+                            : sched->config.port_open(worker, sched->config.port_arg, &worker->port);
     if (error) {
         worker->port = NULL;
         return error;
@@ -198,7 +206,7 @@ static bool report_ready(struct tri_sched *sched, int error)
 
 /* A port is closed only when nobody can wake it any more: all workers have left their loops, and the one who stopped them
  * has woken the last. */
-static void wait_to_close(struct tri_sched *sched)
+void tri_worker_wait_to_close(struct tri_sched *sched)
 {
     pthread_mutex_lock(&sched->lock);
     sched->left++;
@@ -226,7 +234,7 @@ static void *worker_main(void *arg)
     int error = tri_worker_open(worker);
     if (report_ready(worker->sched, error))
         tri_worker_loop(worker);
-    wait_to_close(worker->sched);
+    tri_worker_wait_to_close(worker->sched);
     tri_worker_close(worker);
     tri_crash_thread_end();
     return NULL;
@@ -236,15 +244,13 @@ static void free_all(struct tri_sched *sched)
 {
     for (struct tri_run_batch *batch; (batch = tri_sched_take_batch(sched, UINT32_MAX));)
         tri_block_put(batch, batch->tag);
-    for (unsigned i = 0; i < sched->count; i++) {
-        if (sched->workers[i])
-            tri_possession_destroy(&sched->workers[i]->possession);
-        tri_memory_put(sched->workers[i]);
-    }
+    for (unsigned i = 0; i < sched->all; i++)
+        tri_worker_free(sched->workers[i]);
     tri_memory_put(sched->workers);
     tri_memory_put(sched->threads);
     tri_condition_destroy(&sched->started);
     pthread_mutex_destroy(&sched->lock);
+    pthread_mutex_destroy(&sched->own_lock);
 }
 
 static void join_workers(struct tri_sched *sched, unsigned threads)
@@ -273,21 +279,23 @@ static void say_no_rescue(void)
 int tri_sched_start(struct tri_sched *sched, const struct tri_sched_config *config)
 {
     unsigned threads = 0;
-    *sched = (struct tri_sched){ .config = *config, .count = config->workers };
+    *sched = (struct tri_sched){ .config = *config, .count = config->workers, .all = config->workers };
+    sched->room = tri_sched_room(config);
     sched->batches_end = &sched->batches;
     pthread_mutex_init(&sched->lock, NULL);
+    pthread_mutex_init(&sched->own_lock, NULL);
     tri_condition_init(&sched->started);
-    sched->can_rescue = !config->sim && sched->count > 1 && tri_possession_possible();
+    sched->can_rescue = !config->sim && tri_possession_possible();
     if (!sched->can_rescue && !config->sim && sched->count > 1)
         say_no_rescue();
-    sched->workers = tri_memory_get_zeroed(sched->count * sizeof *sched->workers);
-    sched->threads = tri_memory_get_zeroed(sched->count * sizeof *sched->threads);
+    sched->workers = tri_memory_get_zeroed(sched->room * sizeof *sched->workers);
+    sched->threads = tri_memory_get_zeroed(sched->room * sizeof *sched->threads);
     int error = sched->workers && sched->threads ? 0 : TR_ENOMEM;
     for (unsigned i = 0; i < sched->count && !error; i++)
-        if (!(sched->workers[i] = make_worker(sched, i)))
+        if (!(sched->workers[i] = tri_worker_new(sched, i)))
             error = TR_ENOMEM;
     if (!sched->workers)
-        sched->count = 0;
+        sched->count = sched->all = 0;
     if (config->sim) {
         error = error ? error : tri_sim_add(config->sim, sched);
         if (error)
@@ -329,5 +337,5 @@ void tri_sched_stop(struct tri_sched *sched)
     ck_pr_store_uint(&sched->stopping, 1);
     ck_pr_fence_memory(); /* pairs with the fence in announce_sleep() */
     tri_sched_wake_all(sched);
-    join_workers(sched, sched->count);
+    join_workers(sched, sched->all);
 }

@@ -38,6 +38,7 @@
 
 enum {
     TRI_WORKERS_MAX = 1000,
+    TRI_OWN_WORKERS_MAX = 256,      /* of those, for actors with a thread of their own */
     TRI_TURN_MESSAGES = 64,         /* a turn ends after so many messages */
     TRI_TURN_NS = 200000,           /* or after this time */
     TRI_ATTEND_NS = 100000,         /* a busy worker looks at port and timers this often */
@@ -62,7 +63,8 @@ struct tri_sched_config {
     int64_t watchdog_ns; /* a handler that runs longer is named in the log; 0: none */
     int64_t spin_ns; /* a worker that has nothing to run looks on for so long before it sleeps */
     tri_port_open *port_open;
-    void *port_arg;
+    void *port_arg;            /* while the system is opened; */
+    tri_port_open *port_open_later; /* of workers that are added, without an argument */
 
     /* From the floor above. */
     void (*turn)(struct tri_worker *worker, struct tri_runnable *r); /* calls tri_worker_count_message */
@@ -99,12 +101,15 @@ struct tri_monitor {
 
 struct tri_sched {
     struct tri_sched_config config;
-    unsigned count;
+    unsigned count;     /* workers that share what there is to do; */
+    unsigned int all;   /* with them, and behind them, those of one actor each: read it by tri_sched_all() */
+    unsigned room;
     struct tri_worker **workers;
     pthread_t *threads;
     int64_t looked; /* when the monitor did last, or a simulation; see tri_worker_now() */
 
     TRI_ALIGNED uint32_t sleepers; /* workers that are parked, about: a hint that saves looking at their states */
+    uint32_t own_sleepers;         /* the same of those of one actor each; counted so that to count is a fence for them, too */
     uint32_t searchers;            /* 1 while some worker may search for work to steal */
     unsigned int stopping;
     unsigned int rescue;           /* enum tri_rescue_state: whether a worker that is held has to be looked after */
@@ -119,6 +124,7 @@ struct tri_sched {
     int error;              /* the first failure of a worker to start */
     unsigned left;          /* workers that have left their loop */
     bool may_close;
+    pthread_mutex_t own_lock; /* of who has which worker of its own, and of adding one */
 
     struct tri_monitor monitor;
 };
@@ -138,6 +144,28 @@ int tri_sched_start(struct tri_sched *sched, const struct tri_sched_config *conf
 /* Stops workers and monitor, waits for them and frees all. Everything must have come to rest: no runnable is run any
  * more. */
 void tri_sched_stop(struct tri_sched *sched);
+
+/* How many workers there may be, at most. */
+unsigned tri_sched_room(const struct tri_sched_config *config);
+
+/* All workers that there are. Any thread. */
+static inline unsigned tri_sched_all(const struct tri_sched *sched)
+{
+    unsigned all = ck_pr_load_uint(&sched->all);
+    ck_pr_fence_acquire(); /* pairs with the release fence in own.c */
+    return all;
+}
+
+/* A worker for one actor, which is to have its home there: 0 and its index, or TR_ELIMIT, TR_ENOMEM, TR_EAGAIN (no threads),
+ * or what the port answered. In a simulation 0, and the index stays as it is. Waits until the thread has begun. And gives it
+ * back, if it is one. Any thread, while the workers run. */
+int tri_sched_own(struct tri_sched *sched, uint16_t *index);
+void tri_sched_disown(struct tri_sched *sched, uint16_t index);
+
+/* For own.c. */
+struct tri_worker *tri_worker_new(struct tri_sched *sched, unsigned index);
+void tri_worker_free(struct tri_worker *worker);
+void tri_worker_wait_to_close(struct tri_sched *sched);
 
 /* On the worker's thread: opens its port, and closes all it has. */
 int tri_worker_open(struct tri_worker *worker);

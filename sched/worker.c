@@ -64,6 +64,10 @@ void tri_worker_schedule_slowly(struct tri_worker *worker, struct tri_runnable *
             tri_run_list_append(&worker->pinned, displaced);
         return;
     }
+    if (worker->own) { /* only what is pinned to it runs here */
+        tri_sched_inject(worker->sched, r);
+        return;
+    }
     if (worker->running) {
         ck_pr_fence_release(); /* the runnable before the pointer to it, for a thief */
         r = ck_pr_fas_ptr(&worker->next, r);
@@ -369,9 +373,11 @@ void tri_worker_attend(struct tri_worker *worker)
         worker->port->class->poll(worker->port, TRI_NO_WAIT);
     if (timers_due(worker))
         worker->attend_due = true;
-    tri_rescue(worker);
-    take_global(worker);
-    share_surplus(worker);
+    if (!worker->own) {
+        tri_rescue(worker);
+        take_global(worker);
+        share_surplus(worker);
+    }
     tri_pool_flush();
 }
 
@@ -465,7 +471,7 @@ static void stop_searching(struct tri_worker *worker)
 
 static bool nothing_came(struct tri_worker *worker)
 {
-    return !ck_pr_load_ptr(&worker->inbox.head) && !ck_pr_load_32(&worker->sched->global_length) &&
+    return !ck_pr_load_ptr(&worker->inbox.head) && (worker->own || !ck_pr_load_32(&worker->sched->global_length)) &&
         !ck_pr_load_uint(&worker->sched->stopping);
 }
 
@@ -473,7 +479,7 @@ static bool nothing_came(struct tri_worker *worker)
 static bool announce_sleep(struct tri_worker *worker)
 {
     ck_pr_store_uint(&worker->state, TRI_PARKED);
-    ck_pr_inc_32(&worker->sched->sleepers);
+    ck_pr_inc_32(worker->own ? &worker->sched->own_sleepers : &worker->sched->sleepers);
     ck_pr_fence_atomic_load();
     return nothing_came(worker);
 }
@@ -482,7 +488,7 @@ bool tri_worker_lie_down(struct tri_worker *worker)
 {
     tri_worker_run_errands(worker);
     worker->had_surplus = false;
-    if (take_global(worker) || search(worker)) {
+    if (!worker->own && (take_global(worker) || search(worker))) {
         stop_searching(worker);
         return false;
     }
@@ -501,7 +507,7 @@ void tri_worker_get_up(struct tri_worker *worker)
     struct tri_sched *sched = worker->sched;
     if (ck_pr_fas_uint(&worker->state, TRI_RUNNING) == TRI_NOTIFIED_SEARCH)
         worker->searching = true;
-    ck_pr_dec_32(&sched->sleepers);
+    ck_pr_dec_32(worker->own ? &sched->own_sleepers : &sched->sleepers);
     ck_pr_store_32(&worker->parks, worker->parks + 1);
     ck_pr_fence_atomic_load(); /* RUNNING before the look whether the monitor sleeps; pairs with sleep_until_poked() */
     tri_monitor_poke(sched);
@@ -509,7 +515,8 @@ void tri_worker_get_up(struct tri_worker *worker)
     worker->attended = worker->now;
     if (timers_due(worker))
         worker->attend_due = true;
-    tri_rescue(worker);
+    if (!worker->own)
+        tri_rescue(worker);
     if (worker->searching) { /* before anything else: nobody else may search until it has */
         if (!take_global(worker) && !tri_ring_size(&worker->ring))
             steal(worker);
@@ -539,10 +546,24 @@ static bool spin(struct tri_worker *worker)
     return true;
 }
 
+/* The same for a worker of one actor, which has nothing but what is pinned to it. */
+static bool step_own(struct tri_worker *worker)
+{
+    if (worker->attend_due)
+        tri_worker_attend(worker);
+    take_inbox(worker);
+    struct tri_runnable *r = take_pinned_next(worker);
+    if (!r && !(r = tri_run_list_pop(&worker->pinned)))
+        return false;
+    run(worker, r);
+    return true;
+}
+
 void tri_worker_loop(struct tri_worker *worker)
 {
     while (!ck_pr_load_uint(&worker->sched->stopping)) {
-        if (step(worker) || spin(worker) || !tri_worker_lie_down(worker))
+        bool ran = worker->own ? step_own(worker) : step(worker) || spin(worker);
+        if (ran || !tri_worker_lie_down(worker))
             continue;
         worker->port->class->poll(worker->port, next_timer(worker));
         tri_worker_get_up(worker);

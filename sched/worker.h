@@ -75,6 +75,7 @@ struct tri_worker {
     uint8_t in_a_row;       /* turns taken from `next` and `next_pinned` */
     bool attend_due;
     bool had_surplus;       /* when last looked */
+    bool own;               /* runs one actor, and what is pinned here with it (own.c) */
     bool searching;         /* holds the system's one permission to search */
     bool pinned_first;      /* whose turn it is between `pinned` and `ring` */
     bool list_first;        /* and between what the system has in a list and what in batches */
@@ -82,6 +83,8 @@ struct tri_worker {
     int64_t spun_since;     /* and since when that is so */
     uint32_t made_room;     /* the ring's head when its older half was last given away, so that others get their turn */
     struct tri_random random;
+    bool taken; /* `own`: by an actor; with the system's own_lock */
+    int opened; /* `own`: 1, or why its thread could not begin; with the system's lock */
 
     /* read or written by others */
     TRI_ALIGNED struct tri_runnable *next;

@@ -129,3 +129,47 @@ Test(tcp_held, a_listener_can_end_while_its_doors_are_being_watched)
         close(peer);
     }
 }
+
+/* ---- an actor with a thread of its own ----------------------------------------------------------------------------- */
+
+static char server[TR_ADDRESS_TEXT];
+static tr_ref connection_of_its_own;
+
+static int call(tr_self *self, void *state, const void *arg)
+{
+    (void)state;
+    (void)arg;
+    return tr_tcp_connect(self, &connection_of_its_own, server);
+}
+
+static int echo(tr_self *self, void *state, const tr_msg *m)
+{
+    (void)state;
+    if (tr_is(tr_tcp_data, m))
+        tr_tcp_write(self, m->from, tr_buf_ref(tr_body(tr_tcp_data, m)->buf));
+    return tr_is(tr_tcp_closed, m) ? TR_STOP : TR_CONTINUE;
+}
+
+static const tr_actor caller_actor = { TR_SPEC, .name = "caller", .start = call, .receive = echo, .thread = true };
+
+static int spawn_caller(tr_self *self, void *arg)
+{
+    (void)arg;
+    return tr_ref_is_nobody(tr_spawn(self, &caller_actor, NULL));
+}
+
+Test(tcp_held, the_connections_of_an_actor_with_a_thread_of_its_own_are_served_there)
+{
+    tr_ref listener;
+    open_system(2);
+    tr_address address = listen_somewhere(&listener, NULL);
+    tr_address_text(&address, server);
+    cr_assert_eq(tr_probe_do(probe, spawn_caller, NULL), 0);
+    tr_ref connection = tr_body(tr_tcp_accepted, expect(tr_tcp_accepted))->connection;
+    act(OWN, connection, .other = tr_probe_ref(probe));
+    expect(tr_tcp_connected);
+    act(WRITE, connection, .bytes = "hello", .size = 5);
+    expect_data(connection, "hello");
+    cr_assert_eq(home_of(connection_of_its_own), 2);
+    close_system();
+}

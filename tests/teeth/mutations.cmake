@@ -249,14 +249,14 @@ mutation(park_does_not_look_again
 
 mutation(park_does_not_look_at_the_global_list_again
   FILE sched/worker.c
-  OLD [[ && !ck_pr_load_32(&worker->sched->global_length) &&]]
+  OLD [[ && (worker->own || !ck_pr_load_32(&worker->sched->global_length)) &&]]
   NEW [[ &&]]
   TEST sched/park FILTER park/an_injection_when_the_last* TRIES 20)
 
 # The increment of `sleepers` is the fence of announce_sleep() on x86: here it is a plain addition, which is right with a single worker.
 mutation(park_announces_without_a_fence
   FILE sched/worker.c
-  OLD [[    ck_pr_inc_32(&worker->sched->sleepers);
+  OLD [[    ck_pr_inc_32(worker->own ? &worker->sched->own_sleepers : &worker->sched->sleepers);
     ck_pr_fence_atomic_load();]]
   NEW [[    ck_pr_store_32(&worker->sched->sleepers, ck_pr_load_32(&worker->sched->sleepers) + 1);]]
   TEST sched/park FILTER park/a_delivery_to_a_worker_that_goes_to_sleep_wakes_it TRIES 30)
@@ -645,6 +645,12 @@ mutation(connections_wait_in_the_inbox_of_a_held_worker
   OLD [[slot->status == TRI_STARTING && slot->flags & TRI_SLOT_MOVABLE;]]
   NEW [[false;]]
   TEST io/tcp_held FILTER tcp_held/connections_are_served*)
+
+mutation(what_an_actor_with_a_thread_sends_to_runs_on_it
+  FILE sched/worker.c
+  OLD [[    if (worker->own) { /* only what is pinned to it runs here */]]
+  NEW [[    if (false) { /* only what is pinned to it runs here */]]
+  TEST actors/thread FILTER thread/a_handler_that*)
 
 mutation(nobody_comes_back_for_the_other_timers
   FILE sched/rescue.c

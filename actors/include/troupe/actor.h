@@ -90,6 +90,10 @@ typedef struct tr_actor {
                            * such message is always let in. 0: TR_MAILBOX_KIB_DEFAULT */
     enum tr_policy policy;
     bool trap_exits;     /* the end of a linked actor arrives as a tr_exited and does not end this one */
+    bool thread;         /* it has a thread of its own, which runs nothing else but the transports that it makes: for one whose
+                          * handlers take long, or wait. Spawning waits until the thread has begun, and answers TR_EAGAIN when
+                          * there can be none, TR_ELIMIT when 256 have one. The watchdog does not name it. In a simulation it is
+                          * an actor as the others */
 
     /* As a child of a supervisor, unless the child's entry says otherwise. */
     enum tr_restart restart;
