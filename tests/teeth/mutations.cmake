@@ -1407,6 +1407,19 @@ mutation(an_operation_is_cancelled_twice
   NEW [[    if (op->state != TRI_OP_IN_FLIGHT)]]
   TEST io/uring FILTER uring/one_operation_is* PORT uring)
 
+mutation(a_listener_without_memory_never_says_closed
+  FILE io/tcp_listener.c
+  OLD [[    tri_port_wait_for_memory(tri_io_port(self->worker), self->slot, &me->sockets[0].end.read);
+    return TR_CONTINUE;]]
+  NEW [[    return TR_CONTINUE;]]
+  TEST io/sim_memory FILTER sim_memory/a_listener* PORT epoll)
+
+mutation(an_unknown_ward_outlives_its_guardian
+  FILE io/owner.c
+  OLD [[        tri_signal(self, m->from, TRI_SIGNAL_BROKEN);]]
+  NEW [[        ;]]
+  TEST io/sim_memory FILTER sim_memory/what_an_owner* PORT epoll)
+
 mutation(what_comes_with_a_cancel_is_dropped
   FILE io/tcp_connection.c
   OLD [[    tri_tcp_note_activity(self, me);
