@@ -31,6 +31,7 @@ enum {
     TRI_OP_HELD = 1 << 2,      /* the port's: the system does not have it, it is to be tried again; */
     TRI_OP_CANCELING = 1 << 3, /* the answer to its cancel is awaited; */
     TRI_OP_ENDED = 1 << 4,     /* meanwhile it has ended */
+    TRI_OP_DISCARDS = 1 << 5,  /* the transport's: what is received is thrown away */
 };
 
 /* What one send takes at the most; and one of a transport that looks whether there is progress, as some ports do not tell

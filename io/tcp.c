@@ -9,7 +9,10 @@ enum {
     HIGH = 65536,
     WRITE_MAX = 16 << 20,
     CONNECT_SECONDS = 60,
+    LINGER_BYTES = 1 << 20,
 };
+
+#define LINGER_NS TR_SECONDS(2)
 
 /* ---- settings ---------------------------------------------------------------------------------------------------- */
 
@@ -56,6 +59,8 @@ int tri_tcp_settings_make(const tr_tcp_options *options, struct tri_tcp_settings
         .send_buffer = options->send_buffer,
         .receive_buffer = options->receive_buffer,
         .delay = options->delay,
+        .linger_ns = options->linger_ns ? options->linger_ns : LINGER_NS,
+        .linger_bytes = options->linger_bytes ? options->linger_bytes : LINGER_BYTES,
         .connect_ns = options->connect_ns ? options->connect_ns : TR_SECONDS(CONNECT_SECONDS),
     };
     *result = settings;

@@ -53,7 +53,8 @@ struct tri_tcp_settings {
     bool half_open;
     bool delay;
     uint32_t window, high, low, write_max;
-    int64_t connect_ns, idle_ns, write_ns, keepalive_ns;
+    int64_t connect_ns, idle_ns, write_ns, keepalive_ns, linger_ns;
+    uint64_t linger_bytes;
     int send_buffer, receive_buffer;
     tr_address local; /* of a listener's connections, where it is one for all of them; zeroed: each is asked */
 
@@ -61,6 +62,8 @@ struct tri_tcp_settings {
     tr_address remote; /* which it is to connect to */
     int64_t last_activity, last_progress;
     int64_t stalled; /* since when its window has been used up; 0: that was said, or it is not */
+    int64_t lingers;    /* until when */
+    uint64_t discarded; /* bytes received since the close */
     int64_t looked;  /* since when it has been idle for too long; 0: it is not */
     int64_t left;    /* see tri_socket_left; when that was asked last */
     tr_timer timer; /* of all that can take too long; or of the attempt to connect */

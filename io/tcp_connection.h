@@ -29,6 +29,7 @@ enum {
     TRI_TCP_ORPHANED = 1 << 20,  /* the owner seems to be gone */
     TRI_TCP_READS = 1 << 21,     /* is to read more when the mailbox has run empty */
     TRI_TCP_FLUSHING = 1 << 22,  /* flush requests are in the queue */
+    TRI_TCP_LINGERING = 1 << 24, /* closing, and all has left: waits for the peer's end */
     TRI_TCP_STALLED = 1 << 23,   /* the window is used up: the connection is woken when there is room again */
 
     TRI_TCP_STEPS = TRI_TCP_SHUT | TRI_TCP_CLOSING | TRI_TCP_ENDING | TRI_TCP_DETACHING | TRI_TCP_FULL | TRI_TCP_FLUSHING |
@@ -75,7 +76,9 @@ void tri_tcp_end(tr_self *self, struct tri_tcp *me, int reason);
 /* The same with a reset. */
 void tri_tcp_fail(tr_self *self, struct tri_tcp *me, int reason);
 
-/* Ends it when all that is queued has left. */
+/* Ends it when all that is queued has left, and the peer has ended, too, or has had some time for that. What comes from the
+ * peer meanwhile is thrown away, but it is read: the system answers what nobody reads with a reset, and what was sent last may
+ * be lost for the peer. */
 void tri_tcp_close(tr_self *self, struct tri_tcp *me);
 
 /* Ends only what is written. */
@@ -90,6 +93,7 @@ void tri_tcp_detach(tr_self *self, struct tri_tcp *me, const tr_msg *m);
 void tri_tcp_note_owner_gone(tr_self *self, struct tri_tcp *me);
 void tri_tcp_look_for_owner(tr_self *self, struct tri_tcp *me);
 
+/* What was received is thrown away; counted, if it is closing. */
 void tri_tcp_drop_received(struct tri_tcp *me);
 
 /* After every event: takes the steps whose time has come. Answers what the handler is to answer. */
@@ -110,6 +114,7 @@ void tri_tcp_note_activity(tr_self *self, struct tri_tcp *me); /* something was 
 void tri_tcp_note_progress(tr_self *self, struct tri_tcp *me); /* or sent */
 void tri_tcp_note_stall(tr_self *self, struct tri_tcp *me);    /* the window is used up; logged if that lasts */
 
+void tri_tcp_linger(tr_self *self, struct tri_tcp *me); /* ends it when its time for that is over */
 void tri_tcp_set_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, int64_t write_ns);
 void tri_tcp_on_timeout(tr_self *self, struct tri_tcp *me);
 

@@ -72,6 +72,8 @@ static void give_away(tr_self *self, struct tri_tcp *me)
 
 void tri_tcp_drop_received(struct tri_tcp *me)
 {
+    if (me->flags & TRI_TCP_CLOSING && me->settings->own && me->end.read.received)
+        me->settings->discarded += tr_buf_size(me->end.read.received);
     tr_buf_unref(me->end.read.received);
     me->end.read.received = NULL;
 }
@@ -116,8 +118,10 @@ void tri_tcp_close(tr_self *self, struct tri_tcp *me)
         return;
     }
     refuse_detach(self, me, TR_ECLOSED);
+    tri_tcp_drop_received(me);
     me->flags |= TRI_TCP_CLOSING;
-    tri_op_cancel(self, &me->end, &me->end.read);
+    if (!tri_tcp_own_settings(me)) /* and nothing is thrown away */
+        tri_op_cancel(self, &me->end, &me->end.read);
 }
 
 void tri_tcp_shut(struct tri_tcp *me)
@@ -194,6 +198,37 @@ static void shut(tr_self *self, struct tri_tcp *me)
         tri_tcp_fail(self, me, error);
 }
 
+/* Whether there is anything more to throw away, and it is to be. */
+static bool may_discard(const struct tri_tcp *me)
+{
+    const struct tri_tcp_settings *s = me->settings;
+    return !(me->flags & (TRI_TCP_EOF | TRI_TCP_LOST)) && s->own && s->linger_ns >= 0 && s->discarded < s->linger_bytes;
+}
+
+static void discard(tr_self *self, struct tri_tcp *me)
+{
+    if (!may_discard(me)) {
+        tri_op_cancel(self, &me->end, &me->end.read);
+        return;
+    }
+    if (me->end.read.state == TRI_OP_IDLE)
+        tri_op_submit(self, &me->end, &me->end.read, TRI_OP_RECEIVE, TRI_RECEIVE_ROOM);
+    me->end.read.flags |= TRI_OP_DISCARDS;
+}
+
+/* All has left. */
+static void linger(tr_self *self, struct tri_tcp *me)
+{
+    if (!may_discard(me)) {
+        tri_tcp_end(self, me, 0);
+    } else if (!(me->flags & TRI_TCP_LINGERING)) {
+        me->flags |= TRI_TCP_LINGERING;
+        if (!(me->flags & TRI_TCP_SHUT_DONE))
+            shut(self, me);
+        tri_tcp_linger(self, me);
+    }
+}
+
 /* Connected, and not about to end. */
 static void move(tr_self *self, struct tri_tcp *me)
 {
@@ -201,16 +236,16 @@ static void move(tr_self *self, struct tri_tcp *me)
     tri_tcp_check_low(self, me);
     if (me->flags & TRI_TCP_EOF_HANDLED && !me->settings->half_open && !(me->flags & TRI_TCP_DETACHING))
         tri_tcp_close(self, me);
+    if (me->flags & TRI_TCP_CLOSING)
+        discard(self, me);
     if (me->writes || me->end.write)
         return;
     if (me->flags & TRI_TCP_SHUT && !(me->flags & TRI_TCP_SHUT_DONE))
         shut(self, me);
-    if (me->end.read.state != TRI_OP_IDLE)
-        return;
-    if (me->flags & TRI_TCP_DETACHING)
+    if (me->flags & TRI_TCP_CLOSING)
+        linger(self, me);
+    else if (me->flags & TRI_TCP_DETACHING && me->end.read.state == TRI_OP_IDLE)
         begin_to_end(self, me);
-    else if (me->flags & TRI_TCP_CLOSING)
-        tri_tcp_end(self, me, 0);
 }
 
 int tri_tcp_next_step(tr_self *self, struct tri_tcp *me)
@@ -277,7 +312,7 @@ void tri_tcp_stop(tr_self *self, void *state, int reason)
         me->reason = (int16_t)reason;
         refuse_detach(self, me, reason ? reason : TR_ECLOSED);
     }
-    me->flags |= TRI_TCP_ENDING | TRI_TCP_RESET;
+    me->flags |= TRI_TCP_ENDING | (me->flags & TRI_TCP_LINGERING ? 0 : TRI_TCP_RESET); /* the peer is to have it all */
     cancel_all(self, me);
 }
 

@@ -36,6 +36,8 @@ static int64_t next_due(tr_self *self, const struct tri_tcp *me)
 {
     const struct tri_tcp_settings *s = me->settings;
     int64_t due = TR_FOREVER;
+    if (me->flags & TRI_TCP_LINGERING)
+        return s->lingers;
     if (s->idle_ns)
         due = s->looked ? look_due(s) : tri_time_add(s->last_activity, s->idle_ns);
     if (s->write_ns)
@@ -72,6 +74,14 @@ void tri_tcp_set_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, in
     own->write_ns = write_ns;
     own->last_activity = own->last_progress = tr_now(self);
     own->looked = 0;
+    set_timer(self, me);
+}
+
+void tri_tcp_linger(tr_self *self, struct tri_tcp *me)
+{
+    if (me->flags & TRI_TCP_ENDING)
+        return;
+    me->settings->lingers = tri_time_add(tr_now(self), me->settings->linger_ns);
     set_timer(self, me);
 }
 
@@ -140,7 +150,9 @@ void tri_tcp_on_timeout(tr_self *self, struct tri_tcp *me)
         return;
     }
     look_at_stall(self, me, now);
-    if (is_over(me, now))
+    if (me->flags & TRI_TCP_LINGERING && now >= me->settings->lingers)
+        tri_tcp_end(self, me, 0);
+    else if (!(me->flags & TRI_TCP_LINGERING) && is_over(me, now))
         tri_tcp_fail(self, me, TR_ETIMEDOUT);
     else
         set_timer(self, me);

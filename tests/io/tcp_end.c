@@ -210,3 +210,59 @@ Test(tcp_end, a_new_owner_hears_that_it_is_not_writable_before_it_is_again)
     close(peer);
     close_system();
 }
+
+/* ---- lingering --------------------------------------------------------------------------------------------------- */
+
+/* An HTTP server that answers 413 does that. */
+Test(tcp_end, closed_while_the_peer_still_sends_all_that_was_written_arrives)
+{
+    enum { ANSWER = 300000 };
+    int peer;
+    open_system(2);
+    for (int i = 0; i < ROUNDS; i++) {
+        tr_ref c = connected_pair(&peer, NULL);
+        if (i % 2)
+            act(WINDOW, c, .a = i % 4 == 1 ? 0 : 4096); /* then most is still in the kernel */
+        fcntl(peer, F_SETFL, O_NONBLOCK);
+        cr_assert_gt(send(peer, bytes, 200000, MSG_NOSIGNAL), 0);
+        fcntl(peer, F_SETFL, 0);
+        at_once({ WRITE, .who = c, .bytes = bytes, .size = ANSWER }, { CLOSE, .who = c });
+        peer_send(peer, bytes, 100000);
+        peer_read(peer, bytes, ANSWER);
+        peer_expect_end(peer);
+        peer_send(peer, "more", 4);
+        close(peer);
+        const tr_msg *m;
+        while ((m = tr_probe_receive(probe, SOON)) && !tr_is(tr_tcp_closed, m))
+            cr_assert(tr_is(tr_tcp_writable, m) || tr_is(tr_tcp_data, m), "a %s came", m->type->name);
+        cr_assert_eq(tr_body(tr_tcp_closed, m)->reason, 0);
+    }
+    close_system();
+}
+
+/* The peer does not end: that is waited for, but not for ever; and not for one who goes on and on. */
+Test(tcp_end, lingering_has_limits_of_time_and_of_bytes)
+{
+    int peer;
+    open_system(2);
+    int64_t begin = tri_clock_now(&tri_clock_real);
+    tr_ref c = connected_pair(&peer, &(tr_tcp_options){ .linger_ns = TR_MS(50) });
+    act(CLOSE, c);
+    expect_closed(c, 0);
+    cr_assert_geq(tri_clock_now(&tri_clock_real) - begin, TR_MS(50));
+    peer_expect_end(peer);
+    close(peer);
+    c = connected_pair(&peer, &(tr_tcp_options){ .linger_ns = SOON, .linger_bytes = 100000 });
+    act(CLOSE, c);
+    peer_expect_end(peer);
+    while (send(peer, bytes, 10000, MSG_NOSIGNAL) > 0)
+        ;
+    expect_closed(c, 0);
+    close(peer);
+    c = connected_pair(&peer, &(tr_tcp_options){ .linger_ns = -1 });
+    act(CLOSE, c);
+    expect_closed(c, 0);
+    peer_expect_end(peer);
+    close(peer);
+    close_system();
+}

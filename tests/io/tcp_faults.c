@@ -256,9 +256,9 @@ Test(tcp_faults, the_old_owner_can_end_when_it_has_handed_over)
         peer_send(peer, "still here", 10);
         expect_data(c, "still here");
         act(CLOSE, c);
-        expect_closed(c, 0);
         peer_expect_end(peer);
         close(peer);
+        expect_closed(c, 0);
     }
     close_system();
 }

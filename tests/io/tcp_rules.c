@@ -134,7 +134,7 @@ Test(tcp_rules, an_attempt_that_is_closed_at_once_has_one_outcome)
     open_system(2);
     int before = open_descriptors();
     for (int i = 0; i < 300; i++) {
-        tr_ref c = connect_to(&address);
+        tr_ref c = connect_with(&address, .linger_ns = 1);
         if (i % 3)
             tr_probe_receive(probe, (i % 3 - 1) * TR_US(20));
         act(CLOSE, c);
@@ -225,11 +225,11 @@ Test(tcp_rules, a_closing_connection_says_closed_only_when_all_has_left)
     act(SHUTDOWN, c); /* after the close it is a no-op */
     expect_nothing(TR_MS(30));
     peer_expect_much(peer);
+    peer_expect_end(peer);
+    close(peer);
     const tr_msg *m = expect(tr_tcp_closed);
     cr_assert_eq(tr_body(tr_tcp_closed, m)->reason, 0);
     cr_assert_eq(tr_body(tr_tcp_closed, m)->dropped, 0);
-    peer_expect_end(peer);
-    close(peer);
     close_system();
 }
 
@@ -246,8 +246,8 @@ Test(tcp_rules, what_has_come_and_was_not_delivered_is_dropped_by_the_close)
         peer_send(peer, bytes, 100 + (size_t)i * 1000);
         poll(NULL, 0, i % 3);
         act(CLOSE, c);
-        expect_closed(c, 0);
         close(peer);
+        expect_closed(c, 0);
     }
     close(listener);
     close_system();
@@ -326,8 +326,8 @@ Test(tcp_rules, after_a_shutdown_the_end_comes_after_all_that_was_queued)
     peer_send(peer, "and after", 9);
     expect_data(c, "and after");
     act(CLOSE, c);
-    expect_closed(c, 0);
     close(peer);
+    expect_closed(c, 0);
     close_system();
 }
 

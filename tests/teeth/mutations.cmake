@@ -1296,6 +1296,20 @@ mutation(who_is_idle_is_not_looked_at_again
   NEW [[    return stuck || idle;]]
   TEST io/sim_transports FILTER sim_transports/an_idle_connection_is*)
 
+mutation(a_close_does_not_linger
+  FILE io/tcp_end.c
+  OLD [[    if (!may_discard(me)) {
+        tri_tcp_end(self, me, 0);]]
+  NEW [[    if (true) {
+        tri_tcp_end(self, me, 0);]]
+  TEST io/tcp_end FILTER tcp_end/closed_while*)
+
+mutation(lingering_has_no_limit_of_bytes
+  FILE io/tcp_end.c
+  OLD [[        me->settings->discarded += tr]]
+  NEW [[        me->settings->discarded += 0 * tr]]
+  TEST io/tcp_end FILTER tcp_end/lingering*)
+
 mutation(what_is_received_is_not_charged
   FILE io/window.h
   OLD [[    ck_pr_add_64(&slot->window, bytes);]]

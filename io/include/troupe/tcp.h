@@ -92,6 +92,8 @@ typedef struct tr_tcp_options {
                            * twice that); 0: never */
     int64_t keepalive_ns; /* TCP keepalive after so long without traffic, in whole seconds: then ten probes, a tenth of that
                            * apart (a second at least); the peer that answers none is gone. 0: off */
+    int64_t linger_ns;    /* tr_tcp_close, when all has been sent: waits so long for the peer's end; 0: 2 s; < 0: not at all */
+    uint64_t linger_bytes; /* and throws away so many bytes that the peer still sends; 0: 1 MiB */
     int send_buffer, receive_buffer; /* the kernel's, in bytes; 0: as it chooses */
     bool half_open;       /* stays open for writing after the peer's end */
     bool delay;           /* leaves Nagle's algorithm on; it is off otherwise */
@@ -170,7 +172,12 @@ tr_call tr_tcp_flush(tr_self *self, tr_ref connection, int64_t timeout_ns);
 /* No more will be written: the peer reads the end after what is queued. Receiving goes on. Idempotent. */
 int tr_tcp_shutdown(tr_self *self, tr_ref connection);
 
-/* Sends what is queued and closes; nothing more is delivered. Idempotent. Also of a listener. */
+/* Sends what is queued and closes; nothing more is delivered. Idempotent. Also of a listener.
+ *
+ * The peer reads the end after what was queued. What it still sends is read and thrown away until it has ended, too, within
+ * the limits of linger_ns and linger_bytes; for the system answers bytes that nobody will read with a reset, and the peer may
+ * then miss the last of what it was sent. The tr_tcp_closed comes after that; its reason is an error if the connection was
+ * reset meanwhile. */
 int tr_tcp_close(tr_self *self, tr_ref connection);
 
 /* Closes at once; what is queued is dropped and the peer sees a reset. Also of a listener. */
