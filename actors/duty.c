@@ -137,6 +137,9 @@ bool tri_order_stop(tr_self *self, tr_ref child, const struct tri_stop_order *or
         tri_signal(self, child, order->keep ? TRI_SIGNAL_KILL : TRI_SIGNAL_KILL | TRI_SIGNAL_DISMISS);
         return false;
     }
+    struct tri_slot *slot = order->keep ? NULL : tri_slot_find(child);
+    if (slot)
+        tri_slot_raise(slot, child, TRI_SIGNAL_DISMISS); /* so that others see it, however long the child is in a handler */
     m->from = self->me;
     m->flags_ = TRI_MSG_RUNTIME | TRI_MSG_SYSTEM | TRI_MSG_EXEMPT;
     *(struct tri_stop_order *)tri_msg_body(m) = *order;

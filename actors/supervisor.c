@@ -13,6 +13,7 @@
 
 enum {
     KILL_PATIENCE_MS = 1000,    /* after a kill, before a child is given up */
+    NAME_PATIENCE_MS = 10,      /* between two tries to get a name that will be free */
     FORMER_PATIENCE_MAX_S = 30, /* for the children of a former incarnation that have no limit of their own */
 };
 
@@ -112,6 +113,24 @@ static struct tri_child *to_stop(struct tri_supervisor *me)
     return NULL;
 }
 
+/* Whether the child's name is taken by one that was told to end for good, and is still in a handler. */
+static bool name_will_be_free(tr_self *self, const struct tri_child *child)
+{
+    tr_ref who = child->spec.name ? tri_name_find(&self->system->names, child->spec.name) : TR_NOBODY;
+    const struct tri_slot *slot = tri_slot_find(who);
+    return slot && ck_pr_load_64(&slot->identity) & TRI_SIGNAL_DISMISS;
+}
+
+/* Then it is tried again, and that is not counted: the child has done nothing. */
+static bool wait_for_name(tr_self *self, struct tri_supervisor *me, struct tri_child *child)
+{
+    int64_t delay = tri_restart_delay(self, me->table, ++child->in_a_row), least = TR_MS(NAME_PATIENCE_MS);
+    if (!tri_child_set_timer(self, child, delay < least ? least : delay))
+        return false;
+    child->not_before = TR_FOREVER; /* the timer will say */
+    return true;
+}
+
 /* A child that cannot be started at all (no memory, no slot, the name taken) counts as one that ended. */
 static void start_failed(tr_self *self, struct tri_supervisor *me, struct tri_child *child, int reason)
 {
@@ -122,6 +141,8 @@ static void start_failed(tr_self *self, struct tri_supervisor *me, struct tri_ch
         tri_child_let_go(self, me, child);
         return;
     }
+    if (reason == TR_EEXIST && name_will_be_free(self, child) && wait_for_name(self, me, child))
+        return;
     if (schedule_restart(self, me, child, true) < 0)
         too_often(me, child, reason);
 }
@@ -300,6 +321,7 @@ static void timer_due(tr_self *self, struct tri_supervisor *me, struct tri_child
 {
     child->timer = (tr_timer){ 0 };
     if (child->condition == TRI_CHILD_DOWN) {
+        child->not_before = tr_now(self);
         tri_child_todo(me, child);
     } else if (child->condition == TRI_CHILD_STARTING) {
         tri_log(TR_LOG_WARNING, "supervisor %s: child %s is not ready in time and is killed", name_of(me),

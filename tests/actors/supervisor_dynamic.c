@@ -525,6 +525,12 @@ static const tr_supervisor held_table = { TR_SUPERVISOR, .name = "held", .backof
 static const tr_child holders[] = { { .name = "inner", .supervisor = &held_table } };
 static const tr_supervisor holder = { TR_SUPERVISOR, .name = "holder", AT_ONCE, CHILDREN(holders) };
 
+static int do_whereis_outer(tr_self *self, void *arg)
+{
+    *(tr_ref *)arg = tr_whereis(self, "outer");
+    return TR_CONTINUE;
+}
+
 struct holding {
     struct gate gate;
     tr_ref outer, inner, members[3];
@@ -588,6 +594,34 @@ Test(supervisor_dynamic, what_is_waited_for_is_not_forgotten_when_the_successor_
     expect_came(2);
     end_the_outer(&scene);
     cr_assert_eq(logged("could not be started"), 0, "%s", captured.text);
+    close_system();
+}
+
+/* The supervisor between them gives its child up and is gone; the new one is a stranger to that child, but for the name. */
+Test(supervisor_dynamic, a_name_that_will_be_free_uses_up_no_intensity)
+{
+    static const tr_child tops[] = { { .name = "outer", .supervisor = &holder } };
+    static const tr_supervisor top = { TR_SUPERVISOR, .name = "top", AT_ONCE, CHILDREN(tops) };
+    struct gate gate;
+    gate_init(&gate);
+    open_stage();
+    tr_ref supervisor = supervise(&top), outer;
+    tr_ref member = expect_came(1).who;
+    expect_came(2);
+    settle_supervisor(supervisor);
+    direct(member, stand_at, &gate);
+    gate_await(&gate);
+    tr_probe_do(probe, do_whereis_outer, &outer);
+    tr_probe_do(probe, kill_it, &outer);
+    expect_went(2, TR_ESHUTDOWN);
+    expect_logged("supervisor held: child one could not be started: exists already");
+    let_pass(TR_MS(50));
+    gate_open(&gate);
+    expect_went(1, TR_EKILLED);
+    expect_came(1);
+    expect_came(2);
+    settle_supervisor(supervisor);
+    cr_assert_eq(logged("too often"), 0, "%s", captured.text);
     close_system();
 }
 
