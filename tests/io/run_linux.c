@@ -177,6 +177,37 @@ Test(run_linux, a_signal_that_is_ignored_stays_so)
     cr_assert_eq(now.sa_handler, SIG_IGN);
 }
 
+static int stop_at_once(tr_self *self, void *state, const void *arg)
+{
+    sigset_t mask;
+    (void)self;
+    (void)state;
+    (void)arg;
+    pthread_sigmask(SIG_BLOCK, NULL, &mask);
+    cr_assert(sigismember(&mask, SIGTERM) && sigismember(&mask, SIGINT));
+    tr_shutdown(self);
+    return TR_CONTINUE;
+}
+
+static const tr_actor brief_root = { TR_SPEC, .name = "root", .start = stop_at_once, .receive = quiet_receive };
+
+/* They come to Troupe's own thread, and interrupt no other. Afterwards the program has its mask and what it did with them. */
+Test(run_linux, signals_interrupt_nobody_and_their_mask_is_given_back)
+{
+    sigset_t mine, then;
+    struct sigaction action = { .sa_handler = SIG_IGN }, after;
+    sigemptyset(&mine);
+    sigaddset(&mine, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &mine, NULL);
+    sigaction(SIGINT, &action, NULL);
+    cr_assert_eq(tr_run(&(tr_options){ .actor = &brief_root, .workers = 2, .signals = true }), 0);
+    pthread_sigmask(SIG_BLOCK, NULL, &then);
+    cr_assert(sigismember(&then, SIGUSR1), "the program's mask is lost");
+    cr_assert(!sigismember(&then, SIGTERM) && !sigismember(&then, SIGINT), "they stay blocked");
+    sigaction(SIGINT, NULL, &after);
+    cr_assert_eq(after.sa_handler, SIG_IGN);
+}
+
 Test(run_linux, without_the_option_signals_do_what_they_do)
 {
     pid_t child = start_process(&(tr_options){ .actor = &telling_root, .workers = 2 });

@@ -1440,6 +1440,13 @@ mutation(an_unknown_ward_outlives_its_guardian
   NEW [[        ;]]
   TEST io/sim_memory FILTER sim_memory/what_an_owner* PORT epoll)
 
+mutation(signals_come_to_any_thread
+  FILE io/signals_linux.c
+  OLD [[    sigset_t set = watched_set();
+    pthread_sigmask(SIG_BLOCK, &set, &watch.mask);]]
+  NEW [[    ]]
+  TEST io/run_linux FILTER run_linux/signals_interrupt_nobody* PORT epoll)
+
 mutation(what_comes_with_a_cancel_is_dropped
   FILE io/tcp_connection.c
   OLD [[    tri_tcp_note_activity(self, me);
