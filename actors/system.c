@@ -106,6 +106,20 @@ static void leave_table(struct tri_system *system)
     ck_pr_fence_acquire();
 }
 
+void tr_trim(void)
+{
+    tri_pools_trim();
+    for (unsigned i = 0; i < TRI_SYSTEMS_MAX; i++) {
+        struct tri_system *system = tri_system_enter(first_number + i);
+        if (!system)
+            continue;
+        if (!system->config.sched.sim) /* which has no pools */
+            tri_sched_wake_all(&system->sched);
+        tri_system_leave(system->number);
+    }
+    tri_memory_trim();
+}
+
 /* A child has no systems. The handler that has forked, if it was one, may go on, but it has no worker any more. */
 static void forget_systems(void)
 {
@@ -532,4 +546,5 @@ bool tri_system_end(struct tri_system *system, int *result)
 void tri_system_free(struct tri_system *system)
 {
     destroy(system);
+    tri_pools_trim_closed();
 }

@@ -4,6 +4,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#else
+#define malloc_trim(pad) ((void)(pad)) /* others give back by themselves, or not at all */
+#endif
+
 void *tri_aligned_get(size_t alignment, size_t size)
 {
     return aligned_alloc(alignment, size);
@@ -27,4 +33,14 @@ void *tri_aligned_get_large(size_t size)
     munmap(memory + size, (size_t)(all + LARGE - memory));
     madvise(memory, size, MADV_HUGEPAGE); /* refused, the pages are small */
     return memory;
+}
+
+void tri_aligned_put_large(void *memory, size_t size)
+{
+    munmap(memory, size);
+}
+
+void tri_aligned_trim(void)
+{
+    malloc_trim(0);
 }

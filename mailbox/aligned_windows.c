@@ -18,3 +18,14 @@ void *tri_aligned_get_large(size_t size)
 {
     return VirtualAlloc(NULL, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
 }
+
+void tri_aligned_put_large(void *memory, size_t size)
+{
+    (void)size;
+    VirtualFree(memory, 0, MEM_RELEASE);
+}
+
+void tri_aligned_trim(void)
+{
+    HeapCompact(GetProcessHeap(), 0);
+}

@@ -68,6 +68,16 @@ void *tri_memory_get_large(size_t size)
     return tri_aligned_get_large(size);
 }
 
+void tri_memory_put_large(void *memory, size_t size)
+{
+    tri_aligned_put_large(memory, size);
+}
+
+void tri_memory_trim(void)
+{
+    tri_aligned_trim();
+}
+
 void *tri_memory_get(size_t size)
 {
     return get_aligned(size, TRI_LINE, false);

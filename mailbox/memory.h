@@ -24,11 +24,14 @@ void *tri_memory_get_for_good(size_t size);
 /* Whole pages, aligned to 4096 bytes, not cleared. Any thread. */
 void *tri_memory_get_pages(size_t size);
 
-/* Zeroed memory for the life of the process, in large pages if the system grants them: `size` is a multiple of 2 MiB. Any
- * thread. */
+/* Zeroed memory, in large pages if the system grants them: `size` is a multiple of 2 MiB. It is not counted. Any thread. */
 void *tri_memory_get_large(size_t size);
+void tri_memory_put_large(void *memory, size_t size);
 
-/* Gives back what one of the functions above answered, but for the last; NULL is a no-op. Any thread. */
+/* Gives back to the system what its allocator keeps at hand. Any thread. */
+void tri_memory_trim(void);
+
+/* Gives back what one of the functions above answered, but for large pages; NULL is a no-op. Any thread. */
 void tri_memory_put(void *memory);
 
 /* How many requests are answered and not given back. Any thread; exact when nobody else asks meanwhile. */

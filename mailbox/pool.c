@@ -25,7 +25,9 @@ static struct {
     pthread_mutex_t lock;
     unsigned int count; /* pools ever made; their pointers never change */
     unsigned int off;
+    unsigned int trims; /* how often it was asked for */
     struct tri_pool *pools[TRI_POOLS_MAX];
+    uint64_t slabs;       /* bytes of them, in all pools */
     uint64_t from_memory; /* blocks that are out and are of no pool */
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER, .off = TRI_ASAN };
 
@@ -92,6 +94,8 @@ void tri_pool_at_fork(enum tri_fork when)
     pthread_mutex_unlock(&table.lock);
 }
 
+static void trim(struct tri_pool *pool, bool all);
+
 static void send_home(struct tri_pool *home, struct tri_free *head, struct tri_free *tail)
 {
     struct tri_free *old = ck_pr_load_ptr(&home->returned);
@@ -107,15 +111,21 @@ static void send_chain(struct tri_outgoing *chain)
     *chain = (struct tri_outgoing){ 0 };
 }
 
-void tri_pool_flush(void)
+static void flush(struct tri_pool *pool)
 {
-    struct tri_pool *pool = tri_pool_here;
-    if (!pool || pool->flushed)
-        return;
     for (unsigned i = 0; i < TRI_OUTGOING; i++)
         if (pool->outgoing[i].count)
             send_chain(&pool->outgoing[i]);
     pool->flushed = true;
+}
+
+void tri_pool_flush(void)
+{
+    struct tri_pool *pool = tri_pool_here;
+    if (pool && !pool->flushed)
+        flush(pool);
+    if (pool && tri_unlikely(pool->trimmed != ck_pr_load_uint(&table.trims)))
+        trim(pool, true);
 }
 
 void tri_block_put_elsewhere(void *block, tri_tag tag)
@@ -172,14 +182,18 @@ static bool refill_slab(struct tri_pool *pool, unsigned class)
     size_t block = tri_pool_class_size(class), size = block * 64;
     size = size < 65536 ? 65536 : size > 262144 ? 262144 : size;
     bool large = pool->slab[class].count >= SMALL_SLABS;
-    size = large ? LARGE_SLAB : size;
-    char *slab = large ? tri_memory_get_large(size) : tri_memory_get(size);
-    if (!slab)
+    size = large ? LARGE_SLAB : size + TRI_LINE;
+    char *at = large ? tri_memory_get_large(size) : tri_memory_get(size);
+    if (!at)
         return false;
-    size -= size % block;
+    struct tri_slab *slab = (void *)(at + size - TRI_LINE);
+    *slab = (struct tri_slab){ pool->slabs, at, size, (uint32_t)((size - TRI_LINE) / block), 0,
+        (uint16_t)class, large };
+    pool->slabs = slab;
+    ck_pr_add_64(&table.slabs, size);
     pool->slab[class].count++;
-    pool->slab[class].at = slab;
-    pool->slab[class].end = slab + size;
+    pool->slab[class].at = at;
+    pool->slab[class].end = at + slab->blocks * block;
     return true;
 }
 
@@ -217,6 +231,141 @@ void *tri_block_get_slowly(unsigned class, size_t size, tri_tag *tag)
     *tag = (tri_tag)(pool->tag | class);
     return block;
 }
+
+/* ---- giving back ------------------------------------------------------------------------------------------------- */
+
+_Static_assert(sizeof(struct tri_slab) <= TRI_LINE, "it lies in a line of its own");
+
+/* The slabs by address, to find that of a block. */
+struct slabs {
+    struct tri_slab **by_address;
+    size_t count;
+};
+
+static int compare(const void *a, const void *b)
+{
+    const struct tri_slab *const *one = a, *const *other = b;
+    return (*one)->at < (*other)->at ? -1 : 1;
+}
+
+static bool sort_slabs(const struct tri_pool *pool, struct slabs *slabs)
+{
+    slabs->count = 0;
+    for (struct tri_slab *slab = pool->slabs; slab; slab = slab->next)
+        slabs->count++;
+    slabs->by_address = slabs->count ? tri_memory_get(slabs->count * sizeof *slabs->by_address) : NULL;
+    if (!slabs->by_address)
+        return false;
+    struct tri_slab **end = slabs->by_address;
+    for (struct tri_slab *slab = pool->slabs; slab; slab = slab->next) {
+        slab->free = 0;
+        *end++ = slab;
+    }
+    qsort(slabs->by_address, slabs->count, sizeof *slabs->by_address, compare);
+    return true;
+}
+
+static struct tri_slab *slab_of(const struct slabs *slabs, const void *block)
+{
+    size_t low = 0, high = slabs->count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (slabs->by_address[middle]->at <= (const char *)block)
+            low = middle;
+        else
+            high = middle;
+    }
+    return slabs->by_address[low];
+}
+
+/* How many blocks were carved from it: all, unless it is the last of its class. */
+static uint32_t carved(const struct tri_pool *pool, const struct tri_slab *slab)
+{
+    const char *at = pool->slab[slab->class].at;
+    bool begun = at >= slab->at && at < (const char *)slab;
+    return begun ? (uint32_t)((size_t)(at - slab->at) / tri_pool_class_size(slab->class)) : slab->blocks;
+}
+
+static bool is_free(const struct tri_pool *pool, const struct tri_slab *slab, bool all)
+{
+    return (all || slab->large) && slab->free == carved(pool, slab);
+}
+
+static void give_back_slab(struct tri_pool *pool, const struct tri_slab *slab)
+{
+    uint32_t blocks = carved(pool, slab);
+    pool->carved -= blocks;
+    pool->slab[slab->class].count--;
+    ck_pr_sub_64(&table.slabs, slab->size);
+    if (blocks < slab->blocks) /* nothing can be carved from it any more */
+        pool->slab[slab->class].at = pool->slab[slab->class].end = NULL;
+    if (slab->large)
+        tri_memory_put_large(slab->at, slab->size);
+    else
+        tri_memory_put(slab->at);
+}
+
+/* The blocks of free slabs leave the lists, and those slabs the pool. */
+static void give_back(struct tri_pool *pool, const struct slabs *slabs, bool all)
+{
+    for (unsigned class = 0; class < TRI_CLASSES; class++)
+        for (struct tri_free **at = &pool->free[class]; *at;)
+            if (is_free(pool, slab_of(slabs, *at), all))
+                *at = (*at)->next;
+            else
+                at = &(*at)->next;
+    for (struct tri_slab **at = &pool->slabs, *slab; (slab = *at);) {
+        if (!is_free(pool, slab, all)) {
+            at = &slab->next;
+            continue;
+        }
+        *at = slab->next;
+        give_back_slab(pool, slab);
+    }
+}
+
+/* Gives back the slabs that are free as a whole, all or the large ones. The owner; it costs a look at each free block. */
+static void trim(struct tri_pool *pool, bool all)
+{
+    struct slabs slabs;
+    pool->trimmed = ck_pr_load_uint(&table.trims);
+    collect(pool);
+    if (!sort_slabs(pool, &slabs))
+        return;
+    for (unsigned class = 0; class < TRI_CLASSES; class++)
+        for (const struct tri_free *block = pool->free[class]; block; block = block->next)
+            slab_of(&slabs, block)->free++;
+    give_back(pool, &slabs, all);
+    tri_memory_put(slabs.by_address);
+}
+
+/* Nobody can open one meanwhile. */
+static void trim_closed(bool all)
+{
+    pthread_mutex_lock(&table.lock);
+    for (unsigned i = 0; i < table.count; i++)
+        if (!table.pools[i]->open)
+            trim(table.pools[i], all);
+    pthread_mutex_unlock(&table.lock);
+}
+
+void tri_pools_trim(void)
+{
+    ck_pr_inc_uint(&table.trims);
+    trim_closed(true);
+}
+
+void tri_pools_trim_closed(void)
+{
+    trim_closed(false);
+}
+
+size_t tri_pools_size(void)
+{
+    return (size_t)ck_pr_load_64(&table.slabs);
+}
+
+/* ---- counting ---------------------------------------------------------------------------------------------------- */
 
 static int64_t length(const struct tri_free *list)
 {

@@ -45,12 +45,24 @@ struct tri_outgoing {
     uint16_t home, count;
 };
 
+/* What blocks are carved from; this lies behind the last of them. */
+struct tri_slab {
+    struct tri_slab *next; /* of the pool's */
+    char *at;
+    size_t size;
+    uint32_t blocks, free; /* that it has; and that are free, while that is counted */
+    uint16_t class;
+    bool large;
+};
+
 struct tri_pool {
     struct tri_free *free[TRI_CLASS_MEMORY + 1]; /* nothing beyond TRI_CLASSES */
     struct {
         char *at, *end;
-        uint32_t count; /* that there have been */
+        uint32_t count; /* that there are */
     } slab[TRI_CLASSES]; /* what has not been carved yet */
+    struct tri_slab *slabs;
+    unsigned int trimmed; /* how often that had been asked for when it last was */
     int64_t carved; /* blocks that there are */
     tri_tag tag; /* of its blocks, but for the class */
     bool open; /* guarded by the table's lock */
@@ -78,6 +90,16 @@ void tri_pool_at_fork(enum tri_fork when);
 /* Sends home what the calling thread has freed for other pools; called when a worker has a moment, and before it
  * sleeps. */
 void tri_pool_flush(void);
+
+/* Asks all pools to give free slabs back to the system: those that are open when their workers have a moment, which they may
+ * have to be woken for, the others at once. Any thread. */
+void tri_pools_trim(void);
+
+/* Gives back the large slabs of the pools that are not open: their workers have ended. Any thread. */
+void tri_pools_trim_closed(void);
+
+/* Bytes of slabs that all pools have: for tests. Any thread. */
+size_t tri_pools_size(void);
 
 /* Blocks taken and not yet given back, over all pools and foreign threads: counted, for tests. While nobody else runs. */
 int64_t tri_pool_balance(void);

@@ -632,3 +632,57 @@ Test(system, a_root_that_ends_late_is_killed_and_the_system_ends)
     cr_assert_eq(logged("the root actor has not ended in time"), 1);
     expect_nothing_left();
 }
+
+/* ---- memory ------------------------------------------------------------------------------------------------------- */
+
+TR_MESSAGE(heavy, char bytes[480];);
+TR_DEFINE(heavy);
+
+enum { HEAVY = 20000 };
+
+static int count_heavy(tr_self *self, void *state, const tr_msg *m)
+{
+    unsigned *count = state;
+    (void)self;
+    *count += tr_is(heavy, m);
+    return *count == HEAVY ? TR_STOP : TR_CONTINUE;
+}
+
+static const tr_actor heavy_actor = { TR_SPEC, .name = "heavy", .receive = count_heavy, .state_size = sizeof(unsigned),
+    .mailbox = 2 * HEAVY };
+
+static int send_heavy(tr_self *self, void *arg)
+{
+    tr_ref to = *(tr_ref *)arg;
+    for (int i = 0; i < HEAVY; i++)
+        cr_assert_eq(tr_send(self, to, heavy), 0);
+    return TR_CONTINUE;
+}
+
+static void make_a_burst(void)
+{
+    tr_ref to = probe_spawn(&heavy_actor, NULL, .monitor = true);
+    tr_probe_do(probe, send_heavy, &to);
+    cr_assert_eq(tr_body(tr_down, expect(tr_down))->reason, 0);
+}
+
+Test(system, memory_of_a_burst_goes_back_when_asked_for_and_when_the_system_has_ended)
+{
+    if (TRI_ASAN)
+        cr_skip_test("under AddressSanitizer there are no pools");
+    enum { BYTES = HEAVY * 528 };
+    open_system(1); /* so that all wait at once */
+    size_t before = tri_pools_size(); /* what its port has */
+    make_a_burst();
+    cr_assert_gt(tri_pools_size(), before + BYTES / 2);
+    int64_t until = tri_clock_now(&tri_clock_real) + SOON;
+    while (tri_pools_size() > before + BYTES / 8) {
+        cr_assert_lt(tri_clock_now(&tri_clock_real), until, "%zu", tri_pools_size());
+        tr_trim();
+        sleep_for(TR_MS(1));
+    }
+    make_a_burst();
+    cr_assert_gt(tri_pools_size(), before + BYTES / 2);
+    close_system();
+    cr_assert_lt(tri_pools_size(), before + BYTES / 4);
+}

@@ -506,3 +506,53 @@ Test(pool, blocks_that_travel_between_threads_are_nobody_elses_and_all_come_home
     tri_memory_fail(0, false);
     cr_assert_eq(slabs, TRI_ASAN ? 0 : tri_memory_live() - before, "blocks were lost on their way");
 }
+
+/* ---- giving back --------------------------------------------------------------------------------------------------- */
+
+enum { BURST = 20000 };
+
+static struct {
+    unsigned char *block;
+    tri_tag tag;
+} burst[BURST];
+
+static void take_a_burst(void)
+{
+    for (int i = 0; i < BURST; i++) {
+        size_t size = i % 3 ? 1000 : 200;
+        burst[i].block = tri_block_get(size, &burst[i].tag);
+        cr_assert_not_null(burst[i].block);
+        memset(burst[i].block, i % 251, size);
+    }
+}
+
+Test(pool, after_a_burst_what_is_free_goes_back_and_what_is_not_stays)
+{
+    NEEDS_A_POOL();
+    struct tri_pool *pool = tri_pool_here = tri_pool_open();
+    size_t before = tri_pools_size();
+    for (int round = 0; round < 2; round++) {
+        take_a_burst();
+        size_t top = tri_pools_size();
+        cr_assert_gt(top, (size_t)12 << 20);
+        for (int i = 2; i < BURST; i++)
+            tri_block_put(burst[i].block, burst[i].tag);
+        tri_pool_flush();
+        cr_assert_eq(tri_pools_size(), top, "nobody has asked");
+        tri_pools_trim();
+        tri_pool_flush();
+        cr_assert_leq(tri_pools_size(), before + ((size_t)1 << 20), "%zu", tri_pools_size()); /* what the first two are in */
+        for (int i = 0; i < 2; i++) {
+            cr_assert(burst[i].block[0] == i % 251 && burst[i].block[199] == i % 251);
+            tri_block_put(burst[i].block, burst[i].tag);
+        }
+        tri_pools_trim();
+        tri_pool_flush();
+        cr_assert_eq(tri_pool_balance(), 0);
+        cr_assert_eq(tri_pools_size(), before);
+    }
+    tri_pool_here = NULL;
+    tri_pool_close(pool);
+    tri_pools_trim();
+    cr_assert_eq(tri_pool_balance(), 0);
+}

@@ -99,6 +99,20 @@ mutation(losses_are_told_once
   NEW [[    (void)0;]]
   TEST actors/bounds FILTER bounds/what_full_mailboxes*)
 
+mutation(a_slab_goes_back_with_a_block_of_it_out
+  FILE mailbox/pool.c
+  OLD [[slab->free == carved(pool, slab);]]
+  NEW [[slab->free + 1 >= carved(pool, slab);]]
+  TEST mailbox/pool FILTER pool/after_a_burst*)
+
+mutation(sleepers_are_not_asked_to_trim
+  FILE actors/system.c
+  OLD [[            tri_sched_wake_all(&system->sched);
+        tri_system_leave(system->number);]]
+  NEW [[            (void)0;
+        tri_system_leave(system->number);]]
+  TEST actors/system FILTER system/memory_of_a_burst*)
+
 mutation(drain_does_not_publish_the_backlog
   FILE mailbox/mailbox.c
   OLD [[    ck_pr_store_32(&box->backlog, lanes->count + tri_word_count(word)); /* before the chain leaves the word */]]

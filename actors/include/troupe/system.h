@@ -23,6 +23,12 @@ void tr_stop(tr_system *system);
 /* The same for the system of the running actor. In a handler. */
 void tr_shutdown(tr_self *self);
 
+/* Gives memory back that nobody uses. Blocks of messages and states stay with the worker that had most of them at once, so that
+ * the next burst costs nothing; this asks all workers of the process to give back what is free in whole pieces (64 KiB to
+ * 2 MiB), each when it has a moment, which takes it some 100 ns for each free block. When a system has ended most of what its
+ * workers had goes back by itself; slots of actors (128 bytes each) never do. Any thread. */
+void tr_trim(void);
+
 TR_END_C_
 
 #endif
