@@ -33,6 +33,7 @@ static struct {
 } listeners[LISTENERS];
 
 static unsigned submitted[TRI_OP_CONNECT + 1], failed, shortened;
+static const struct tri_endpoint *sender; /* the last one */
 static struct tri_random chance;
 
 static const struct tri_io_port_class *real;
@@ -88,6 +89,8 @@ static void submit(struct tri_io_port *port, struct tri_endpoint *endpoint, stru
         tri_op_complete(op, error);
         return;
     }
+    if (op->kind == TRI_OP_SEND)
+        sender = endpoint;
     if (op->kind == TRI_OP_SEND && script.short_sends)
         shorten((struct tri_send *)op);
     real->submit(port, endpoint, op);
@@ -297,6 +300,45 @@ Test(tcp_port, an_error_while_sending_ends_the_connection)
         close(peer);
         close_system();
         cr_assert_eq(submitted[TRI_OP_SEND], 2);
+    }
+}
+
+/* ---- what the system reads --------------------------------------------------------------------------------------- */
+
+/* B25: the kernel reads a buffer until its send is home, and neither a test nor a sanitizer would see that it was freed before:
+ * so the buffer's release looks. */
+static unsigned int releases;
+
+static void release_after_the_send(const void *memory, void *arg)
+{
+    const struct tri_op *write = sender->write;
+    (void)memory;
+    (void)arg;
+    demand(!write || write->kind != TRI_OP_SEND || write->state != TRI_OP_IN_FLIGHT, "a buffer is freed under its send");
+    ck_pr_inc_uint(&releases);
+}
+
+static int write_watched(tr_self *self, void *arg)
+{
+    static char much[4 << 20];
+    return tr_tcp_write(self, *(tr_ref *)arg, tr_buf_adopt(much, sizeof much, release_after_the_send, NULL));
+}
+
+Test(tcp_port, buffers_are_left_alone_until_the_send_is_home)
+{
+    static const enum act ends[] = { ABORT, KILL, EXIT };
+    int peer;
+    for (size_t i = 0; i < 3 * sizeof ends / sizeof ends[0]; i++) {
+        open_scripted((struct script){ .error = 0 });
+        tr_ref c = narrow_pair(&peer);
+        cr_assert_eq(tr_probe_do(probe, write_watched, &c), 0);
+        cr_assert_not(tr_body(tr_tcp_writable, expect(tr_tcp_writable))->writable);
+        peer_read(peer, (char[3000]){ 0 }, 3000);
+        act(ends[i / 3], c, .a = (uint32_t)TR_EIO);
+        expect(tr_tcp_closed);
+        close(peer);
+        close_system();
+        cr_assert_eq(releases, i + 1);
     }
 }
 

@@ -1234,6 +1234,27 @@ mutation(an_ignored_signal_is_taken
   NEW [[        if (true)]]
   TEST io/run_linux FILTER run_linux/a_signal_that*)
 
+mutation(buffers_are_dropped_under_their_send
+  FILE io/tcp_end.c
+  OLD [[    me->flags |= TRI_TCP_ENDING;
+    cancel_all(self, me);]]
+  NEW [[    me->flags |= TRI_TCP_ENDING;
+    cancel_all(self, me);
+    tri_tcp_writes_drop(self, me);]]
+  TEST io/tcp_port FILTER tcp_port/buffers_are* PORT uring)
+
+mutation(a_descriptor_is_closed_later
+  FILE io/uring.c
+  OLD [[    if (close)
+        tri_socket_close(endpoint->fd);]]
+  NEW [[    if (close) {
+        struct io_uring_sqe *entry = get_entry(uring_of(port));
+        io_uring_prep_close(entry, endpoint->fd);
+        entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+        io_uring_sqe_set_data64(entry, TAGS);
+    }]]
+  TEST io/tcp_faults FILTER tcp_faults/who_hears* PORT uring)
+
 mutation(the_end_of_a_stream_is_an_edge
   FILE io/epoll.c
   OLD [[    return !endpoint->foreign && !(endpoint->ready & (HUNG_UP | URGENT));]]
