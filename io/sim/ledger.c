@@ -375,6 +375,17 @@ void tri_ledger_heard(struct tri_sim_world *world, tr_self *self, const tr_msg *
     }
 }
 
+bool tri_ledger_in_order(const struct tri_ledger *l)
+{
+    const struct tri_slot *slot = l ? tri_slot_find(l->ref) : NULL;
+    if (!is_connection(slot))
+        return false;
+    const struct tri_tcp *me = slot->state;
+    const struct tri_tcp_settings *s = me->settings;
+    return l->closes && !l->aborts && !me->reason && !(me->flags & TRI_TCP_RESET) && s->own && s->linger_ns >= 0 &&
+        s->discarded < s->linger_bytes && !(s->lingers && tri_world()->sim.now >= s->lingers);
+}
+
 /* ---- at rest ----------------------------------------------------------------------------------------------------- */
 
 /* Whether bytes, or the end, wait in the socket. */

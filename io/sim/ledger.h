@@ -30,6 +30,10 @@ void tri_ledger_heard(struct tri_sim_world *world, tr_self *self, const tr_msg *
 void tri_ledger_received(struct tri_ledger *ledger, const tri_piece *pieces, size_t bytes);
 void tri_ledger_sent(struct tri_ledger *ledger, const tri_piece *pieces, size_t skip, size_t bytes);
 
+/* Whether the connection, whose descriptor is to be closed, has been closed in order, so that its peer is to read all that was
+ * sent: it has not been reset, and has had neither the time nor the bytes after which it need not care for that any longer. */
+bool tri_ledger_in_order(const struct tri_ledger *ledger);
+
 /* Time goes on, for nobody has anything to do: looks at all connections that are there. `quiet`: and never will have. */
 void tri_ledgers_rest(struct tri_sim_world *world, bool quiet);
 

@@ -302,8 +302,12 @@ static void arrive(struct tri_sim_pipe *pipe, struct tri_sim_segment *segment)
         break;
     case TRI_SIM_RST:
         tri_memory_put(segment);
-        if (draw(world, 2))
-            drop_arrived(pipe); /* some systems do, some do not */
+        if (draw(world, 2)) { /* some systems do, some do not */
+            if (pipe->in_order && pipe->arrived)
+                tri_world_fails(world, TR_EFAULT, "a connection was closed in order, and its peer is reset before it has read "
+                    "all that was sent");
+            drop_arrived(pipe);
+        }
         break_socket(reader, TR_ECONNRESET);
         return;
     }
@@ -617,6 +621,7 @@ static void leave_connection(struct tri_sim_socket *socket)
     }
     if (socket->resets && !socket->error && draw(world, 2))
         drop_flight(world, out);
+    out->in_order = socket->in_order;
     in->reader = NULL;
     drop_arrived(in);
     if (!in->writer && !out->reader) {

@@ -36,6 +36,7 @@ struct tri_sim_pipe {
     int64_t stuck;            /* since when it is sent again and again; 0: it is not */
     uint32_t bytes, window;   /* in flight and arrived; and how many can be */
     bool fin;                 /* has arrived */
+    bool in_order;            /* its writer has closed, and wanted all of it to arrive */
 };
 
 struct tri_sim_connection {
@@ -57,6 +58,7 @@ struct tri_sim_socket {
     bool resets, shut, reuse, counted; /* counted: it is a descriptor of its host's */
     bool bound;                    /* its local address is its own, not its listener's */
     bool first;                    /* it has ended its stream before its peer did */
+    bool in_order;                 /* it is closed in order: its peer is not to lose anything */
     int64_t keepalive_ns;
     struct tri_event handshake; /* of a connect; or keepalive */
     unsigned tries;

@@ -288,6 +288,7 @@ static void detach(struct tri_io_port *port, struct tri_endpoint *endpoint, bool
     tri_sim_cancel(&socket->world->sim, &socket->later);
     socket->endpoint = NULL;
     socket->port = NULL;
+    socket->in_order = close && tri_ledger_in_order(socket->ledger);
     socket->ledger = NULL;
     endpoint->record = NULL;
     if (close)

@@ -1712,3 +1712,9 @@ mutation(nobody_asks_what_a_quiet_connection_waits_for
 ]]
   NEW [[]]
   TEST io/sim_ledger FILTER sim_ledger/who_waits_for_ever*)
+
+mutation(a_close_leaves_what_its_peer_still_sends
+  FILE io/tcp_end.c
+  OLD [[    return !(me->flags & (TRI_TCP_EOF | TRI_TCP_LOST)) && s->own]]
+  NEW [[    return false && s->own]]
+  TEST io/sim_streams FILTER sim_streams/what_was_sent_before_a_close*)
