@@ -69,7 +69,8 @@ struct tri_tcp_settings {
     tr_timer timer; /* of all that can take too long; or of the attempt to connect */
     int64_t timer_due;
     tr_msg *writable; /* the tr_tcp_writable(true) to come, set aside when false was said */
-    tr_msg *detach;   /* the request */
+    tr_msg *detach;   /* the request; it is waited for until then: */
+    int64_t detach_until;
     uint32_t dropped;
 };
 

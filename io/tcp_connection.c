@@ -89,8 +89,7 @@ static void read_more(tr_self *self, struct tri_tcp *me)
     tri_op_submit(self, &me->end, &me->end.read, TRI_OP_RECEIVE, steps ? window - held + TRI_RECEIVE_ROOM : 0);
 }
 
-/* Whatever may come next on the reading side: what has arrived is delivered, then the end is told, and more is read. */
-static void go_on(tr_self *self, struct tri_tcp *me)
+void tri_tcp_go_on(tr_self *self, struct tri_tcp *me)
 {
     uint32_t window = me->settings->window;
     if (!may_read(me))
@@ -142,7 +141,7 @@ static void on_receive(tr_self *self, struct tri_tcp *me)
             return;
         }
     }
-    go_on(self, me);
+    tri_tcp_go_on(self, me);
 }
 
 /* The owner has handled what it was told last; or it was the offer of this connection. */
@@ -161,7 +160,7 @@ static void on_handled(tr_self *self, struct tri_tcp *me, const tri_handled *han
     if (me->flags & TRI_TCP_EOF_TOLD)
         me->flags |= TRI_TCP_EOF_HANDLED;
     else
-        go_on(self, me);
+        tri_tcp_go_on(self, me);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
@@ -189,6 +188,8 @@ static void on_send(tr_self *self, struct tri_tcp *me)
 static void on_write(tr_self *self, struct tri_tcp *me, const tr_msg *m)
 {
     enum { OVER = TRI_TCP_CLOSING | TRI_TCP_ENDING | TRI_TCP_DETACHING };
+    if (tri_tcp_gives_detach_up(me, tr_now(self) + TR_MS(2))) /* its asker may have been told that already, and goes on */
+        tri_tcp_stop_detaching(self, me);
     if (me->flags & (OVER | TRI_TCP_SHUT)) {
         tri_tcp_writes_refuse(self, me, me->flags & OVER ? "after the end" : "after the shutdown");
         return;
@@ -346,7 +347,7 @@ static void on_window(tr_self *self, struct tri_tcp *me, uint32_t window)
     }
     unstall(self, me);
     own->window = window < TRI_WINDOW_MAX ? window : TRI_WINDOW_MAX;
-    go_on(self, me);
+    tri_tcp_go_on(self, me);
 }
 
 static void on_marks(tr_self *self, struct tri_tcp *me, uint32_t high, uint32_t low)
@@ -446,7 +447,7 @@ static int connection_signaled(tr_self *self, void *state, unsigned signals)
         tri_tcp_note_owner_gone(self, me);
     if (!(me->flags & (TRI_TCP_TOLD | TRI_TCP_OFFERED | TRI_TCP_CONNECTING | TRI_TCP_ENDING)))
         tri_tcp_say_connected(self, me); /* there was no memory before */
-    go_on(self, me);
+    tri_tcp_go_on(self, me);
     return tri_tcp_next_step(self, me);
 }
 

@@ -65,6 +65,9 @@ struct tri_tcp_settings *tri_tcp_own_settings(struct tri_tcp *me);
 /* Bytes of its window that are held. */
 uint32_t tri_tcp_held(const struct tri_slot *slot, const struct tri_tcp *me);
 
+/* Whatever may come next on the reading side: what has arrived is delivered, then the end is told, and more is read. */
+void tri_tcp_go_on(tr_self *self, struct tri_tcp *me);
+
 /* ---- tcp_end.c: shutting, closing, detaching, ending --------------------------------------------------------------- */
 
 /* All in the connection's turn, and of a connection that may be ending already. They change the state; what follows is the
@@ -86,6 +89,13 @@ void tri_tcp_shut(struct tri_tcp *me);
 
 /* Keeps the request to detach, or refuses it. */
 void tri_tcp_detach(tr_self *self, struct tri_tcp *me, const tr_msg *m);
+
+/* Whether by then whoever has asked for the descriptor does not wait for it any more. Then the connection goes on. */
+static inline bool tri_tcp_gives_detach_up(const struct tri_tcp *me, int64_t by)
+{
+    return me->flags & TRI_TCP_DETACHING && !(me->flags & TRI_TCP_ENDING) && by >= me->settings->detach_until;
+}
+void tri_tcp_stop_detaching(tr_self *self, struct tri_tcp *me);
 
 /* The owner seems to be gone. What it sent last is handled before anything follows from that: then it is looked for. Of a
  * connection whose owner has ended nobody is told any more; what the owner has closed is closed in order, as long as it makes
@@ -114,6 +124,7 @@ void tri_tcp_note_activity(tr_self *self, struct tri_tcp *me); /* something was 
 void tri_tcp_note_progress(tr_self *self, struct tri_tcp *me); /* or sent */
 void tri_tcp_note_stall(tr_self *self, struct tri_tcp *me);    /* the window is used up; logged if that lasts */
 
+void tri_tcp_wait_for_detach(tr_self *self, struct tri_tcp *me); /* which is given up when its asker gives it up */
 void tri_tcp_linger(tr_self *self, struct tri_tcp *me); /* ends it when its time for that is over */
 void tri_tcp_set_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, int64_t write_ns);
 void tri_tcp_on_timeout(tr_self *self, struct tri_tcp *me);

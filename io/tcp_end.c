@@ -40,8 +40,10 @@ void tri_tcp_detach(tr_self *self, struct tri_tcp *me, const tr_msg *m)
     }
     self->kept = true;
     own->detach = (tr_msg *)m;
+    own->detach_until = self->deadline ? self->deadline : TR_FOREVER;
     me->flags |= TRI_TCP_DETACHING;
     tri_op_cancel(self, &me->end, &me->end.read);
+    tri_tcp_wait_for_detach(self, me);
 }
 
 /* It will not be: whoever has asked for it hears why. */
@@ -53,6 +55,12 @@ static void refuse_detach(tr_self *self, struct tri_tcp *me, int reason)
     tr_msg *request = me->settings->detach;
     me->settings->detach = NULL;
     tri_answer_failed(self, self->me, request, reason);
+}
+
+void tri_tcp_stop_detaching(tr_self *self, struct tri_tcp *me)
+{
+    refuse_detach(self, me, TR_ETIMEDOUT);
+    tri_tcp_go_on(self, me);
 }
 
 /* Gives the descriptor and what was not delivered to whoever asked for it. */

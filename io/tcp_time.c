@@ -42,6 +42,8 @@ static int64_t next_due(tr_self *self, const struct tri_tcp *me)
         due = s->looked ? look_due(s) : tri_time_add(s->last_activity, s->idle_ns);
     if (s->write_ns)
         due = earlier(due, tri_time_add(me->queued ? s->last_progress : tr_now(self), s->write_ns));
+    if (me->flags & TRI_TCP_DETACHING)
+        due = earlier(due, s->detach_until);
     if (s->stalled)
         due = earlier(due, tri_time_add(s->stalled, TRI_TCP_STALL_NS));
     return due;
@@ -74,6 +76,11 @@ void tri_tcp_set_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, in
     own->write_ns = write_ns;
     own->last_activity = own->last_progress = tr_now(self);
     own->looked = 0;
+    set_timer(self, me);
+}
+
+void tri_tcp_wait_for_detach(tr_self *self, struct tri_tcp *me)
+{
     set_timer(self, me);
 }
 
@@ -149,6 +156,8 @@ void tri_tcp_on_timeout(tr_self *self, struct tri_tcp *me)
         tri_tcp_end(self, me, TR_ETIMEDOUT);
         return;
     }
+    if (tri_tcp_gives_detach_up(me, now))
+        tri_tcp_stop_detaching(self, me);
     look_at_stall(self, me, now);
     if (me->flags & TRI_TCP_LINGERING && now >= me->settings->lingers)
         tri_tcp_end(self, me, 0);

@@ -763,6 +763,52 @@ Test(sim_transports, writing_on_and_on_to_a_peer_that_is_gone_comes_to_an_end)
         .heard = write_on_and_on);
 }
 
+static int detach_and_go_on(tr_self *self, const tr_msg *m)
+{
+    if (is_connected(m)) {
+        write_text(self, "slow");
+        tr_tcp_detach(self, run.connection, TR_MS(100));
+    } else if (tr_is(tr_failed, m)) {
+        write_text(self, "goes on");
+    }
+    return TR_CONTINUE;
+}
+
+Test(sim_transports, a_detach_whose_time_is_over_is_as_if_it_had_not_been_asked_for)
+{
+    static const tr_sim_step steps[] = {
+        { "send", .bytes = "slow", .after_ns = TR_MS(300) },
+        { "send", .bytes = "goes on" },
+        { "receive", .bytes = "read on" },
+        { .operation = "receive" },
+        { .operation = "close" },
+        { 0 },
+    };
+    expect_story("connected | failed@100 TR_ETIMEDOUT | data@300 read on | eof@300 | closed@300", .steps = steps,
+        .heard = detach_and_go_on);
+}
+
+static int detach_at_the_end(tr_self *self, const tr_msg *m)
+{
+    if (is_connected(m))
+        write_text(self, "slow");
+    if (tr_is(tr_tcp_eof, m))
+        tr_tcp_detach(self, run.connection, TR_MS(100));
+    return TR_CONTINUE;
+}
+
+/* The end closes it when nothing else does. */
+Test(sim_transports, a_detach_in_the_handler_of_the_end_whose_time_is_over_is_followed_by_the_close)
+{
+    static const tr_sim_step steps[] = {
+        { .operation = "receive" },
+        { "send", .bytes = "slow", .after_ns = TR_MS(300) },
+        { .operation = "close" },
+        { 0 },
+    };
+    expect_story("connected | eof | failed@100 TR_ETIMEDOUT | closed@300", .steps = steps, .heard = detach_at_the_end);
+}
+
 /* ---- time -------------------------------------------------------------------------------------------------------- */
 
 /* B27: it is counted from the last byte, and never early. */

@@ -226,9 +226,9 @@ Test(tcp_flow, pausing_a_closing_connection_is_a_no_op)
     act(WINDOW, c, .a = 0);
     act(WINDOW, c, .a = 1000);
     peer_read(peer, bytes, 1 << 20);
-    expect_closed(c, 0);
     peer_expect_end(peer);
     close(peer);
+    expect_closed(c, 0);
     close_system();
 }
 

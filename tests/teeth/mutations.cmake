@@ -1337,6 +1337,12 @@ mutation(who_is_idle_is_not_looked_at_again
   NEW [[    return stuck || idle;]]
   TEST io/sim_transports FILTER sim_transports/an_idle_connection_is*)
 
+mutation(a_detach_is_never_given_up
+  FILE io/tcp_time.c
+  OLD [[        due = earlier(due, s->detach_until);]]
+  NEW [[        due = earlier(due, TR_FOREVER);]]
+  TEST io/sim_transports FILTER sim_transports/a_detach_*)
+
 mutation(a_close_does_not_linger
   FILE io/tcp_end.c
   OLD [[    if (!may_discard(me)) {

@@ -233,8 +233,9 @@ TR_MESSAGE(tr_tcp_detached, int descriptor; tr_buf *unread;);
  * handles the message. */
 int tr_tcp_descriptor(const tr_msg *m);
 
-/* Takes the descriptor back, when all that is queued has been sent: a tr_tcp_detached, or a tr_failed (TR_ECLOSED). The
- * owner gets a tr_tcp_closed with reason 0 before it. */
+/* Takes the descriptor back, when all that is queued has been sent: a tr_tcp_detached, or a tr_failed (TR_ECLOSED, or why the
+ * connection has ended instead). The owner gets a tr_tcp_closed with reason 0 before it. When its time is over before that
+ * (TR_ETIMEDOUT) the connection goes on as before. What is written meanwhile is dropped, as after a close. */
 tr_call tr_tcp_detach(tr_self *self, tr_ref connection, int64_t timeout_ns);
 
 /* ---- behind the macros ------------------------------------------------------------------------------------------- */
