@@ -720,6 +720,25 @@ mutation(a_monitor_is_told_although_it_was_dropped
             continue;]]
   TEST actors/monitor FILTER monitor/*)
 
+mutation(monitors_are_taken_after_the_mailbox_was_closed
+  FILE actors/life.c
+  OLD [[    tr_msg *monitors = slot->cold ? tri_monitor_take(slot->cold) : NULL;
+    if (slot->cold)]]
+  NEW [[    if (slot->cold)]]
+  FILE actors/life.c
+  OLD [[    tri_mailbox_close(&slot->box, &slot->lanes);]]
+  NEW [[    tri_mailbox_close(&slot->box, &slot->lanes);
+    for (int i = 0; i < 20; i++)
+        sched_yield(); /* so that it shows */
+    tr_msg *monitors = slot->cold ? tri_monitor_take(slot->cold) : NULL;]]
+  TEST actors/storm FILTER storm/all_promises* TRIES 12)
+
+mutation(an_element_whose_ids_are_used_up_is_given_out_again
+  FILE actors/promise.c
+  OLD [[    return promise->msg.call >> 32 == 0;]]
+  NEW [[    return promise->msg.call == 0;]]
+  TEST actors/promise FILTER promise/*)
+
 mutation(a_demonitor_lets_what_waits_come
   FILE actors/promise.c
   OLD [[    if (!promise || (own && ck_pr_load_32(&promise->state) == TRI_DROPPED))
