@@ -3,6 +3,8 @@
 #include "actors/self.h"
 #include "sched/log.h"
 
+#include <stdio.h>
+
 /*
  * The state's block holds the state and behind it the argument, which a restart needs again. An actor without a state that
  * will not be started again has no block once it has started; and if its argument is small it has none before, either: the
@@ -243,17 +245,29 @@ static bool comes_again(tr_self *self, const struct tri_slot *slot, int reason)
     return cold->duty.restart == TR_PERMANENT || (cold->duty.restart == TR_TRANSIENT && reason < 0);
 }
 
+const char *tri_fatal_text(char *text, size_t size, struct tri_fatal about)
+{
+    char from[TR_REF_TEXT];
+    *text = '\0';
+    if (about.type)
+        snprintf(text, size, ", handling %s from %s", about.type->name,
+            tr_ref_is_nobody(about.from) ? "outside" : tr_ref_text(about.from, from));
+    return text;
+}
+
 /* A crash that nobody will hear of is logged. */
-static void report_crash(const struct tri_slot *slot, int reason)
+static void report_crash(const tr_self *self, const struct tri_slot *slot, int reason)
 {
     const struct tri_cold *cold = slot->cold;
     bool heard = cold && (!tr_ref_is_nobody(cold->duty.supervisor) || !cork_dllist_is_empty(&cold->monitors) ||
                              tri_link_any(cold));
-    char text[256];
+    char text[256], message[256];
     if (reason >= 0 || reason == TR_ESHUTDOWN || reason == TR_EKILLED || heard)
         return;
     struct tri_wards wards = tri_ward_list(slot);
-    tri_log(TR_LOG_WARNING, "ended: %s%s", tr_strerror(reason), tri_ward_text(&wards, text, sizeof text));
+    struct tri_fatal about = tri_internal(slot->spec) ? (struct tri_fatal){ 0 } : self->fatal_about;
+    tri_log(TR_LOG_WARNING, "ended: %s%s%s", tr_strerror(reason), tri_fatal_text(message, sizeof message, about),
+        tri_ward_text(&wards, text, sizeof text));
 }
 
 /* Answers the news for the linked, to be told when the rest is done. */
@@ -298,7 +312,7 @@ void tri_end(tr_self *self, int reason)
     }
     if (reason < 0 && reason != TR_ESHUTDOWN && slot->status != TRI_RESTARTING) /* an incarnation ends once */
         tri_count(&self->counters.crashed);
-    report_crash(slot, reason);
+    report_crash(self, slot, reason);
     if (reason < 0)
         tri_duty_note_wards(slot);
     tr_msg *links = end_incarnation(self, slot, reason);

@@ -159,6 +159,9 @@ void tri_spawn_cancel(tr_self *self, struct tri_slot *slot);
  * outside of its handlers. */
 void tri_end(tr_self *self, int reason);
 
+/* ", handling this from that", or nothing; for logs. */
+const char *tri_fatal_text(char *text, size_t size, struct tri_fatal about);
+
 /* Calls start for the running actor's first incarnation, or zeroes its state and calls start for another one. In its
  * turn, outside of its handlers. */
 void tri_start(tr_self *self);

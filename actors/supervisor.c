@@ -247,19 +247,14 @@ enum { DETAILS = 512 };
 /* With which message it ended, and when it comes again. */
 static const char *details(char *text, const struct tri_last_words *words, bool again, bool asked, int64_t delay)
 {
-    char from[TR_REF_TEXT];
-    int n = 0;
-    if (words->about.type)
-        n = snprintf(text, DETAILS, ", handling %s from %s", words->about.type->name,
-            tr_ref_is_nobody(words->about.from) ? "outside" : tr_ref_text(words->about.from, from));
-    n = n < DETAILS ? n : DETAILS - 1;
-    n += (int)strlen(tri_ward_text(&words->wards, text + n, (size_t)(DETAILS - n)));
+    size_t n = strlen(tri_fatal_text(text, DETAILS, words->about));
+    n += strlen(tri_ward_text(&words->wards, text + n, DETAILS - n));
     if (!again)
-        snprintf(text + n, (size_t)(DETAILS - n), "; it is not started again");
+        snprintf(text + n, DETAILS - n, "; it is not started again");
     else if (delay && !asked)
-        snprintf(text + n, (size_t)(DETAILS - n), "; it is started again in %.3g ms", (double)delay / 1e6);
+        snprintf(text + n, DETAILS - n, "; it is started again in %.3g ms", (double)delay / 1e6);
     else
-        snprintf(text + n, (size_t)(DETAILS - n), "; it is started again at once");
+        snprintf(text + n, DETAILS - n, "; it is started again at once");
     return text;
 }
 

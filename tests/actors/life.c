@@ -663,3 +663,23 @@ Test(life, a_self_outside_of_its_call_ends_the_process)
     expect_panic(use_the_self_of_a_running_worker, "tr_after: the tr_self is not valid here", "in actor puppet");
     expect_panic(draw_below_zero, "tr_random_below: n is 0");
 }
+
+/* ---- what is said of it ------------------------------------------------------------------------------------------ */
+
+Test(life, a_crash_that_nobody_hears_of_is_logged_with_its_message)
+{
+    char from[TR_REF_TEXT], text[256];
+    capture_log(TR_LOG_WARNING);
+    open_system(2);
+    snprintf(text, sizeof text, "ended: %s, handling act from %s", tr_strerror(TR_EPROTO),
+        tr_ref_text(tr_probe_ref(probe), from));
+    tr_ref puppet = make_puppet(0);
+    perform(puppet, crash, NULL);
+    expect_logged(text);
+    puppet = make_puppet(0);
+    tr_probe_do(probe, monitor_it, &puppet);
+    perform(puppet, crash, NULL);
+    expect_down(puppet, TR_EPROTO);
+    cr_assert_eq(logged("ended: "), 1, "%s", captured.text);
+    close_system();
+}

@@ -1026,7 +1026,7 @@ mutation(who_is_gone_and_was_told_to_stop_is_forgotten
 mutation(a_name_that_will_be_free_uses_up_the_intensity
   FILE actors/supervisor.c
   OLD [[    if (reason == TR_EEXIST && name_will_be_free(self, child) && ]]
-  NEW [[    if (reason == TR_EOF && name_will_be_free(self, child) && ]]
+  NEW [[    if (reason == TR_EAGAIN && name_will_be_free(self, child) && ]]
   TEST actors/supervisor_dynamic FILTER supervisor_dynamic/a_name_that_will_be_free*)
 
 mutation(who_was_given_up_waits_for_ever
