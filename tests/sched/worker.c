@@ -622,6 +622,85 @@ Test(worker, players_that_come_and_go_are_each_on_one_stage_and_none_is_forgotte
     cr_assert_gt(turns, CAST);
 }
 
+/* ---- what runs next, and who takes it ------------------------------------------------------------------------------- */
+
+static unsigned int handed_over_for_the_last_time;
+
+/* There is one turn to be had, and it goes to and fro between two. */
+static void hand_over(struct tri_worker *worker, struct player *player)
+{
+    cr_assert_eq(ck_pr_fas_uint(&on_stage[player->number], 1), 0, "a player is on two stages");
+    tri_worker_count_message(worker);
+    ck_pr_store_uint(&on_stage[player->number], 0);
+    if (!ck_pr_load_uint(&curtain))
+        schedule_here(worker, &players[1 - player->number]);
+    else
+        ck_pr_store_uint(&handed_over_for_the_last_time, 1);
+}
+
+Test(worker, of_the_owner_and_a_thief_one_gets_what_is_to_run_next)
+{
+    struct tri_sched_config config = cast_config(2);
+    config.spin_ns = TR_SECONDS(30);
+    cr_assert_eq(tri_sched_start(&sched, &config), 0);
+    take_monitor_away();
+    for (unsigned i = 0; i < 2; i++) {
+        cast_player(&players[i], TRI_HOME_ANY, hand_over);
+        players[i].number = i;
+    }
+    schedule(&players[0]);
+    for (int64_t end = real_now() + A_WHILE / 2; real_now() < end;)
+        for (unsigned i = 0; i < 2; i++)
+            ck_pr_store_uint(&sched.workers[i]->stuck, 1); /* as if the monitor had found it so: its `next` is for all */
+    ck_pr_store_uint(&curtain, 1);
+    wait_until(ck_pr_load_uint(&handed_over_for_the_last_time));
+    wait_until(ck_pr_load_uint(&players[0].ended) == players[0].begun && ck_pr_load_uint(&players[1].ended) == players[1].begun);
+    cr_assert_gt(players[0].begun, 10);
+    unsigned apart = players[0].begun - players[1].begun; /* they have taken turns */
+    cr_assert_leq(apart, 1, "%u and %u turns", players[0].begun, players[1].begun);
+    give_monitor_back();
+    close_sched();
+}
+
+/* A turn function that carries on with what is to run next, as that of actors does. */
+static void turn_and_follow(struct tri_worker *worker, struct tri_runnable *r)
+{
+    do
+        play_turn(worker, r);
+    while ((r = tri_worker_follow(worker)));
+}
+
+static void set_a_timer_and_take_long(struct tri_worker *worker, struct player *player)
+{
+    timers[0].deadline = real_now();
+    tri_worker_arm(worker, &timers[0]);
+    for (int64_t until = real_now() + 2 * TRI_ATTEND_NS; real_now() < until;)
+        ;
+    tri_worker_count_messages(worker, worker->glance); /* the clock is read */
+    schedule_here(worker, player + 1);
+}
+
+static void see_whether_it_has_fired(struct tri_worker *worker, struct player *player)
+{
+    (void)worker;
+    (void)player;
+    cr_assert_eq(ck_pr_load_uint(&fired), 1, "timers wait until nobody follows any more");
+}
+
+Test(worker, timers_do_not_wait_for_those_who_follow_each_other)
+{
+    struct tri_sched_config config = cast_config(1);
+    config.fire = note_fire;
+    config.turn = turn_and_follow;
+    cr_assert_eq(tri_sched_start(&sched, &config), 0);
+    cast_player(&players[0], TRI_HOME_ANY, set_a_timer_and_take_long);
+    cast_player(&players[1], TRI_HOME_ANY, see_whether_it_has_fired);
+    schedule(&players[0]);
+    wait_until(ck_pr_load_uint(&players[1].ended) == 1);
+    wait_until(all_parked());
+    close_sched();
+}
+
 /* ---- what has come before the time that is over -------------------------------------------------------------------------- */
 
 /* A port that has to be looked at so many times before it has nothing more. */

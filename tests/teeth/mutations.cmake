@@ -666,6 +666,28 @@ mutation(what_an_actor_with_a_thread_sends_to_runs_on_it
   NEW [[    if (false) { /* only what is pinned to it runs here */]]
   TEST actors/thread FILTER thread/a_handler_that*)
 
+mutation(what_is_next_is_taken_by_a_load_and_a_store
+  FILE sched/worker.h
+  OLD [[    struct tri_runnable *r = ck_pr_load_ptr(&worker->next) ? ck_pr_fas_ptr(&worker->next, NULL) : NULL;
+]]
+  NEW [[    struct tri_runnable *r = ck_pr_load_ptr(&worker->next);
+    if (r)
+        ck_pr_store_ptr(&worker->next, NULL);
+]]
+  TEST sched/worker FILTER worker/of_the_owner* TRIES 10)
+
+mutation(who_follows_does_not_look_whether_to_attend
+  FILE sched/worker.h
+  OLD [[ || worker->next_pinned || worker->attend_due)]]
+  NEW [[ || worker->next_pinned)]]
+  TEST sched/worker FILTER worker/timers_do_not_wait*)
+
+mutation(signals_are_taken_by_a_load_and_a_store
+  FILE actors/slot.h
+  OLD [[        if (ck_pr_cas_64_value(&slot->identity, identity, identity & ~(uint64_t)TRI_SIGNALS, &identity)) {]]
+  NEW [[        if ((ck_pr_store_64(&slot->identity, identity & ~(uint64_t)TRI_SIGNALS), true)) {]]
+  TEST actors/slot FILTER slot/a_signal_that* TRIES 10)
+
 mutation(nobody_comes_back_for_the_other_timers
   FILE sched/rescue.c
   OLD [[    worker->attend_due |= more;
