@@ -40,7 +40,7 @@ trap 'rm -rf "$out"' EXIT
 
 # count PORT WORKLOAD N: the operations of a run and its instructions.
 count() {
-    TROUPE_PORT=$1 THREADS=1 timeout -s KILL 100 valgrind --tool=cachegrind --cache-sim=no \
+    TROUPE_PORT=$1 THREADS=1 timeout -s KILL 1000 valgrind --tool=cachegrind --cache-sim=no \
         --cachegrind-out-file=/dev/null --log-file="$out/log" "$program" "$2" "$3" >"$out/line" ||
         { echo "$2 $3 on $1 has failed:" >&2; cat "$out/log" >&2; return 1; }
     set -- "$(cut -d' ' -f3 "$out/line")" "$(sed -n 's/.*I *refs: *//p' "$out/log" | tr -d ,)"

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { SHOW_MS = 100, PATIENCE_SECONDS = 20 /* for the clients to connect, and to finish */ };
+enum { SHOW_MS = 100, PATIENCE_SECONDS = 20 /* for the next client to connect, or to finish */ };
 enum timer { SHOW, GIVE_UP };
 
 struct director {
@@ -24,6 +24,13 @@ static enum service service_of(unsigned client)
     return client % CHAT_SHARE == CHAT_SHARE - 1 ? CHAT : ECHO;
 }
 
+/* Anew whenever one of them has come on: on a busy machine all may take long, and yet none hangs. */
+static void be_patient(tr_self *self, struct director *me)
+{
+    tr_cancel(self, me->give_up);
+    me->give_up = tr_after(self, TR_SECONDS(PATIENCE_SECONDS), GIVE_UP);
+}
+
 static void spawn_clients(tr_self *self, struct director *me)
 {
     for (unsigned i = 0; i < me->demo->connections; i++) {
@@ -33,7 +40,7 @@ static void spawn_clients(tr_self *self, struct director *me)
         const tr_actor *actor = service == CHAT ? &chat_client_actor : &echo_client_actor;
         me->clients[i] = tr_spawn(self, actor, &client, .monitor = true);
     }
-    me->give_up = tr_after(self, TR_SECONDS(PATIENCE_SECONDS), GIVE_UP);
+    be_patient(self, me);
 }
 
 static void tell_all(tr_self *self, struct director *me, bool start)
@@ -62,7 +69,7 @@ static void finish_working(tr_self *self, struct director *me)
     me->finishing = true;
     tr_cancel(self, me->show);
     score_update(self, &me->score, me->demo);
-    me->give_up = tr_after(self, TR_SECONDS(PATIENCE_SECONDS), GIVE_UP);
+    be_patient(self, me);
     tell_all(self, me, false);
 }
 
@@ -89,6 +96,8 @@ static int client_ended(tr_self *self, struct director *me, const tr_down *down)
             me->good[i] = down->reason == 0;
     if (down->reason && !me->finishing)
         finish_working(self, me);
+    if (me->finishing)
+        be_patient(self, me);
     return ++me->ended == me->demo->connections ? conclude(self, me) : TR_CONTINUE;
 }
 
@@ -121,6 +130,8 @@ static int director(tr_self *self, void *state, const tr_msg *m)
     struct director *me = state;
     if (tr_is(client_report, m)) {
         score_report(&me->score, &tr_body(client_report, m)->report);
+        if (me->finishing && !me->demo->concluded)
+            be_patient(self, me);
     } else if (tr_is(door_opened, m)) {
         const door_opened *opened = tr_body(door_opened, m);
         tr_address_text(&opened->address, me->address[opened->service]);
@@ -129,6 +140,7 @@ static int director(tr_self *self, void *state, const tr_msg *m)
     } else if (tr_is(reaped, m)) {
         me->score.killed[tr_body(reaped, m)->victim]++;
     } else if (tr_is(client_ready, m)) {
+        be_patient(self, me);
         if (++me->ready == me->demo->connections)
             start_working(self, me);
     } else if (tr_is(tr_down, m)) {
