@@ -126,11 +126,12 @@ typedef struct tr_spawn_options {
 tr_ref tr_spawn_(tr_self *self, const tr_actor *spec, const tr_spawn_options *options);
 
 /* Asks an actor to end, as if its handler had returned `reason` (0 or negative): after its turn, before what waits in its
- * mailbox. No effect on one that is down. Supervised, it is restarted or not by that reason. In a handler. */
+ * mailbox. No effect on one that is down. Supervised, it is restarted or not by that reason; one that waits for its restart
+ * has ended, so it stays away if it would not be restarted after that reason, and else there is no effect. In a handler. */
 void tr_exit(tr_self *self, tr_ref actor, int reason);
 
-/* The same with TR_EKILLED; needs no memory. Nothing stops it, but a handler that runs is not interrupted. In a
- * handler. */
+/* The same with TR_EKILLED; needs no memory. Nothing stops it, but a handler that runs is not interrupted, and one
+ * that waits for its restart is started again all the same. In a handler. */
 void tr_kill(tr_self *self, tr_ref actor);
 
 /* Tells the supervisor that an actor whose start answered TR_NOT_READY is ready now. In a handler. */
