@@ -39,7 +39,7 @@ static void hold_worker(uint16_t worker)
 
 static uint16_t home_of(tr_ref actor)
 {
-    return tri_slot_at(tri_ref_slot(actor))->run.home;
+    return ck_pr_load_16(&tri_slot_at(tri_ref_slot(actor))->run.home);
 }
 
 /* Says and hears something on a connection that has just been accepted. */
