@@ -214,6 +214,7 @@ static inline int tri_reason_of(const tr_self *self, tr_ref who)
     return self && self->ended && tr_ref_eq(self->me, who) ? self->reason : TR_ENOENT;
 }
 
+bool tri_ward_has(const struct tri_slot *guardian, tr_ref ward);        /* ward.c: or had one in that slot */
 bool tri_link_any(const struct tri_cold *cold);                         /* whether somebody is linked */
 void tri_links_free(struct tri_cold *cold);
 void tri_ward_end(tr_self *self, struct tri_slot *slot);                /* ward.c: tells the wards */

@@ -72,7 +72,9 @@ enum {
     TRI_SIGNAL_RETRY = 1 << 4,    /* for a transport: there may be memory now */
     TRI_SIGNAL_FULL = 1 << 6,     /* more bulk was sent than it may hold, and it is to stop then */
     TRI_SIGNAL_DISMISS = 1 << 5,  /* with kill: not to be started again */
-    TRI_SIGNALS = 0xff,
+    TRI_SIGNALS = 0x7f,
+    TRI_SLOT_HUSHED = 1 << 7, /* no signal, and it stays: what the actor has told its guardian and he has not handled is not for him
+                               * any more */
     TRI_SIGNAL_BITS = 8,
 };
 
@@ -163,6 +165,14 @@ static inline bool tri_slot_raise(struct tri_slot *slot, tr_ref ref, unsigned si
         ck_pr_fence_release(); /* what the signal is about before it; pairs with tri_slot_take_signals */
     } while (!ck_pr_cas_64_value(&slot->identity, identity, identity | signal, &identity));
     return true;
+}
+
+/* Whether the guardian of `ref` wants to hear nothing more of it. Any thread. */
+static inline bool tri_slot_is_hushed(tr_ref ref)
+{
+    struct tri_slot *slot = tri_slot_at(tri_ref_slot(ref));
+    uint64_t identity = slot ? ck_pr_load_64(&slot->identity) : 0;
+    return identity >> TRI_SIGNAL_BITS == ref.bits && identity & TRI_SLOT_HUSHED;
 }
 
 /* Takes all signals. The owner. */

@@ -112,9 +112,16 @@ static TRI_NOINLINE void handle_special(tr_self *self, struct tri_slot *slot, tr
 {
     tr_router *router = slot->spec->receive;
 
-    if (m->flags_ & TRI_MSG_INCARNATION && m->deadline_ != slot->incarnation) {
-        outlived(self, m);
-        return;
+    if (m->flags_ & TRI_MSG_INCARNATION) {
+        if (m->deadline_ != slot->incarnation) {
+            outlived(self, m);
+            return;
+        }
+        if (!(m->flags_ & (TRI_MSG_RUNTIME | TRI_MSG_OFFER)) && tri_slot_is_hushed(m->from)) {
+            m->call = TRI_CALL_UNSEEN;
+            tri_expire(self, m);
+            return;
+        }
     }
     bool fails = self->watched && self->system->config.watcher->handling(self, m);
     if (m->flags_ & TRI_MSG_RUNTIME) {

@@ -25,6 +25,19 @@ bool tri_ward_add(struct tri_slot *guardian, tr_ref ward)
     return cold && tri_bag_add(&cold->wards, hash, tri_ref_slot(ward));
 }
 
+bool tri_ward_has(const struct tri_slot *guardian, tr_ref ward)
+{
+    uint32_t number = tri_ref_slot(ward);
+    const struct tri_bag *wards = guardian->cold ? &guardian->cold->wards : NULL;
+    if (guardian->lanes.spare == number)
+        return true;
+    if (wards && wards->places)
+        for (uint32_t at = tri_bag_at(wards, hash(number)); wards->places[at]; at = tri_bag_at(wards, at + 1))
+            if (wards->places[at] == number)
+                return true;
+    return false;
+}
+
 void tri_ward_remove(struct tri_slot *guardian, tr_ref ward)
 {
     if (guardian->lanes.spare == tri_ref_slot(ward))

@@ -53,6 +53,7 @@ static void join(tr_self *self, tr_msg *m)
 static void leave(tr_self *self, tr_msg *m)
 {
     tri_ward_remove(self->slot, m->from);
+    m->flags_ &= (uint16_t)~TRI_MSG_INCARNATION; /* that was looked at; and the end is told in any case */
     hand_on(self, m);
 }
 
@@ -118,6 +119,13 @@ bool tri_owner_join(tr_self *self, struct tri_owner owner)
     return true;
 }
 
+void tri_owner_hush(tr_self *self, tr_ref transport)
+{
+    struct tri_slot *slot = tri_ward_has(self->slot, transport) ? tri_slot_find(transport) : NULL;
+    if (slot)
+        tri_slot_raise(slot, transport, TRI_SLOT_HUSHED); /* and nobody is poked: it is looked at when something is told */
+}
+
 void tri_owner_leave(tr_self *self, tr_ref owner)
 {
     tr_msg *m = note_new(self, &leave_type);
@@ -131,7 +139,7 @@ static void returned(tr_msg *m)
 {
     struct tri_worker *worker = tri_worker_here;
     tri_handled *handled = tri_msg_body(m);
-    bool carries = tri_msg_memory(m) == TRI_MEMORY_BUFFER;
+    bool carries = tri_msg_memory(m) == TRI_MEMORY_BUFFER, unseen = m->call == TRI_CALL_UNSEEN;
     if (!carries) {
         if (m->type->drop)
             m->type->drop(handled);
@@ -139,6 +147,7 @@ static void returned(tr_msg *m)
     } else {
         handled->offer = false;
     }
+    handled->unseen = unseen;
     m->type = &tri_handled_type;
     m->call = 0;
     m->flags_ = (uint16_t)(TRI_MSG_EXEMPT | (m->flags_ & TRI_MSG_MEMORY));

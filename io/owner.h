@@ -21,8 +21,11 @@ struct tri_owner {
 };
 
 /* A message came back: `buf` if it carried one (the memory of the message is in it), `offer` if it was a
- * tr_tcp_accepted. */
-TR_MESSAGE(tri_handled, tr_buf *buf; bool offer;);
+ * tr_tcp_accepted; `unseen` if the owner was hushed before he handled it. */
+TR_MESSAGE(tri_handled, tr_buf *buf; bool offer, unseen;);
+
+/* The running actor wants to hear nothing more of what it owns but its end; no-op if it does not own it. */
+void tri_owner_hush(tr_self *self, tr_ref transport);
 
 enum tri_news {
     TRI_NEWS,      /* an ordinary message */

@@ -350,12 +350,16 @@ int tr_tcp_shutdown(tr_self *self, tr_ref connection)
 
 int tr_tcp_close(tr_self *self, tr_ref connection)
 {
-    return COMMAND(self, connection, "tr_tcp_close", .verb = TRI_TCP_CLOSE);
+    int error = COMMAND(self, connection, "tr_tcp_close", .verb = TRI_TCP_CLOSE);
+    tri_owner_hush(self, connection);
+    return error;
 }
 
 int tr_tcp_abort(tr_self *self, tr_ref connection)
 {
-    return COMMAND(self, connection, "tr_tcp_abort", .verb = TRI_TCP_ABORT);
+    int error = COMMAND(self, connection, "tr_tcp_abort", .verb = TRI_TCP_ABORT);
+    tri_owner_hush(self, connection);
+    return error;
 }
 
 int tr_tcp_window(tr_self *self, tr_ref connection, uint32_t bytes)

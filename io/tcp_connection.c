@@ -157,6 +157,8 @@ static void on_handled(tr_self *self, struct tri_tcp *me, const tri_handled *han
         return;
     }
     me->flags &= ~(uint32_t)TRI_TCP_UNHANDLED;
+    if (!(me->flags & TRI_TCP_HEARD))
+        me->flags |= handled->unseen ? TRI_TCP_UNHEARD : TRI_TCP_HEARD;
     if (me->flags & TRI_TCP_EOF_TOLD)
         me->flags |= TRI_TCP_EOF_HANDLED;
     else

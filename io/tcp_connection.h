@@ -30,6 +30,8 @@ enum {
     TRI_TCP_READS = 1 << 21,     /* is to read more when the mailbox has run empty */
     TRI_TCP_FLUSHING = 1 << 22,  /* flush requests are in the queue */
     TRI_TCP_LINGERING = 1 << 24, /* closing, and all has left: waits for the peer's end */
+    TRI_TCP_HEARD = 1 << 25,     /* the owner has handled its tr_tcp_connected, */
+    TRI_TCP_UNHEARD = 1 << 26,   /* or never will, as it closed the connection before */
     TRI_TCP_STALLED = 1 << 23,   /* the window is used up: the connection is woken when there is room again */
 
     TRI_TCP_STEPS = TRI_TCP_SHUT | TRI_TCP_CLOSING | TRI_TCP_ENDING | TRI_TCP_DETACHING | TRI_TCP_FULL | TRI_TCP_FLUSHING |
@@ -102,6 +104,13 @@ void tri_tcp_stop_detaching(tr_self *self, struct tri_tcp *me);
  * progress. */
 void tri_tcp_note_owner_gone(tr_self *self, struct tri_tcp *me);
 void tri_tcp_look_for_owner(tr_self *self, struct tri_tcp *me);
+
+/* Whether it has to be awaited whether the owner has heard that it was connected: it has closed it, perhaps before. */
+static inline bool tri_tcp_may_be_unheard(const struct tri_slot *slot, const struct tri_tcp *me)
+{
+    return me->flags & TRI_TCP_TOLD && !(me->flags & (TRI_TCP_HEARD | TRI_TCP_UNHEARD | TRI_TCP_DEAF)) &&
+        tri_slot_is_hushed(tri_slot_ref(slot));
+}
 
 /* What was received is thrown away; counted, if it is closing. */
 void tri_tcp_drop_received(struct tri_tcp *me);

@@ -159,6 +159,8 @@ static int finish(tr_self *self, struct tri_tcp *me)
     tri_tcp_writes_drop(self, me);
     if (!(me->flags & (TRI_TCP_CLOSED | TRI_TCP_DETACHING)))
         close_descriptor(self->worker, me);
+    if (tri_tcp_may_be_unheard(self->slot, me))
+        return TR_CONTINUE;
     if (!tri_tcp_say_closed(self, me)) {
         tri_tcp_wait_for_memory(self, me);
         return TR_CONTINUE;
@@ -291,7 +293,8 @@ void tri_tcp_check(tr_self *self, const struct tri_tcp *me)
     tri_assert(!(flags & TRI_TCP_FULL) || flags & TRI_TCP_TOLD);
     tri_assert(!(flags & TRI_TCP_CLOSED) || flags & TRI_TCP_ENDING);
     if (flags & TRI_TCP_ENDING) { /* something is to come home, or memory */
-        tri_assert(reads || writes || tri_port_waits(tri_io_port(self->worker), &me->end.read));
+        tri_assert(reads || writes || tri_port_waits(tri_io_port(self->worker), &me->end.read) ||
+            tri_tcp_may_be_unheard(self->slot, me));
         return;
     }
     if (flags & TRI_TCP_CONNECTING) {

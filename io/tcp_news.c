@@ -119,7 +119,7 @@ bool tri_tcp_say_closed(tr_self *self, struct tri_tcp *me)
 {
     if (me->flags & TRI_TCP_DEAF || tr_ref_is_nobody(me->owner))
         return true;
-    bool told = me->flags & TRI_TCP_TOLD;
+    bool told = me->flags & TRI_TCP_TOLD && !(me->flags & TRI_TCP_UNHEARD);
     tr_msg *m = told ? tri_news_new(self, &tr_tcp_closed_type, sizeof(tr_tcp_closed))
                      : tri_news_new(self, &tr_tcp_failed_type, sizeof(tr_tcp_failed));
     if (!m)

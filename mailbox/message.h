@@ -25,10 +25,13 @@ enum {
     TRI_MSG_MEMORY_SHIFT = 12,
     TRI_MSG_MEMORY = 7 << TRI_MSG_MEMORY_SHIFT,
 
-    TRI_MSG_INCARNATION = 1 << 15, /* for one incarnation of the receiver, which is in deadline_ */
+    TRI_MSG_INCARNATION = 1 << 15, /* for one incarnation of the receiver, which is in deadline_; released with call
+                                    * TRI_CALL_UNSEEN if its receiver did not want to see it any more */
 
     TRI_MSG_LANES = TRI_MSG_URGENT | TRI_MSG_SYSTEM,
 };
+
+enum { TRI_CALL_UNSEEN = 1 };
 
 /* Whose memory a message is in. A promised message lies in what promised it; that is told when it is released. */
 enum tri_memory_kind {

@@ -379,6 +379,57 @@ Test(sim_transports, handed_over_in_a_handler_the_next_bytes_are_the_heirs)
         .steps = steps, .heard = hand_over_and_wait, .stays = true);
 }
 
+/* ---- closing, with something on its way ---------------------------------------------------------------------------- */
+
+static unsigned untimely, closes;
+static bool closed_it;
+
+static int close_at_any_time(tr_self *self, const tr_msg *m)
+{
+    bool news = is_connected(m) || tr_is(tr_tcp_data, m) || tr_is(tr_tcp_eof, m) || tr_is(tr_tcp_writable, m);
+    if (closed_it && news)
+        untimely++;
+    if (run.heard == 1)
+        tr_every(self, TR_US(100), 1);
+    if (is_timer(m, 1) && !closed_it && tr_random_below(self, 8) == 0) {
+        closed_it = true;
+        closes++;
+        if (tr_random_below(self, 2))
+            tr_tcp_close(self, run.connection);
+        else
+            tr_tcp_abort(self, run.connection);
+    }
+    run.used = 0; /* whatever its story is */
+    return TR_CONTINUE;
+}
+
+static int connect_and_tick(tr_self *self)
+{
+    tr_every(self, TR_US(100), 1);
+    return tr_tcp_connect(self, &run.connection, "10.0.0.9:80");
+}
+
+/* What waits in the mailbox of who closes is no more for him than a timer that he has cancelled. */
+Test(sim_transports, nothing_is_heard_of_a_connection_after_it_was_closed_but_its_end)
+{
+    enum { MANY = 40, TRIES = 300 };
+    static tr_sim_step steps[MANY + 3];
+    steps[0] = (tr_sim_step){ "connect", .after_ns = TR_US(400) };
+    for (int i = 1; i <= MANY; i++)
+        steps[i] = (tr_sim_step){ "receive", .bytes = "more", .after_ns = TR_US(100) };
+    steps[MANY + 1].operation = "receive";
+    steps[MANY + 2].operation = "close";
+    static const tr_sim_script scripts[] = { { "10.0.0.9:80", steps }, { 0 } };
+    const struct play play = { .start = connect_and_tick, .heard = close_at_any_time, .sim.scripts = scripts };
+    for (uint64_t seed = 1; seed <= TRIES; seed++) {
+        closed_it = false;
+        int error = perform(seed, &play); /* the script does not know of the abort */
+        cr_assert(error == 0 || error == TR_EPROTO, "%s", run.result.what);
+    }
+    cr_assert_eq(untimely, 0, "%u of %u closes", untimely, closes);
+    cr_assert_gt(closes, TRIES / 2);
+}
+
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static int write_three(tr_self *self, const tr_msg *m)

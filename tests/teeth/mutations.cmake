@@ -1384,6 +1384,12 @@ mutation(a_detach_is_never_given_up
   NEW [[        due = earlier(due, TR_FOREVER);]]
   TEST io/sim_transports FILTER sim_transports/a_detach_*)
 
+mutation(what_waits_is_handled_after_the_close
+  FILE io/owner.c
+  OLD [[        tri_slot_raise(slot, transport, TRI_SLOT_HUSHED); /* and]]
+  NEW [[        (void)0; /* and]]
+  TEST io/sim_transports FILTER sim_transports/nothing_is*)
+
 mutation(a_close_does_not_linger
   FILE io/tcp_end.c
   OLD [[    if (!may_discard(me)) {
@@ -1479,7 +1485,7 @@ mutation(the_end_is_told_twice
 
 mutation(what_never_was_connected_is_closed
   FILE io/tcp_news.c
-  OLD [[    bool told = me->flags & TRI_TCP_TOLD;]]
+  OLD [[    bool told = me->flags & TRI_TCP_TOLD && !(me->flags & TRI_TCP_UNHEARD);]]
   NEW [[    bool told = true;]]
   TEST io/tcp FILTER tcp/a_refused*)
 

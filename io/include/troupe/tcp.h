@@ -172,7 +172,9 @@ tr_call tr_tcp_flush(tr_self *self, tr_ref connection, int64_t timeout_ns);
 /* No more will be written: the peer reads the end after what is queued. Receiving goes on. Idempotent. */
 int tr_tcp_shutdown(tr_self *self, tr_ref connection);
 
-/* Sends what is queued and closes; nothing more is delivered. Idempotent. Also of a listener.
+/* Sends what is queued and closes. Idempotent. Also of a listener. From the call on its owner hears nothing more of it but the
+ * end, also if something waits in his mailbox; if he has not heard yet that it was connected, that is a tr_tcp_failed
+ * (TR_ECANCELED).
  *
  * The peer reads the end after what was queued. What it still sends is read and thrown away until it has ended, too, within
  * the limits of linger_ns and linger_bytes; for the system answers bytes that nobody will read with a reset, and the peer may
@@ -180,7 +182,8 @@ int tr_tcp_shutdown(tr_self *self, tr_ref connection);
  * reset meanwhile. */
 int tr_tcp_close(tr_self *self, tr_ref connection);
 
-/* Closes at once; what is queued is dropped and the peer sees a reset. Also of a listener. */
+/* Closes at once; what is queued is dropped and the peer sees a reset. The owner hears no more of it than after
+ * tr_tcp_close. Also of a listener. */
 int tr_tcp_abort(tr_self *self, tr_ref connection);
 
 /* Sets the window, in bytes up to 1 GiB. 0 pauses: nothing is delivered from then on (but what is on its way already),
