@@ -40,6 +40,7 @@ struct tri_ledger {
     bool detaches;              /* the same; */
     bool detach_failed;         /* then the asker was told that it has not come about; */
     bool ended_well;            /* it has said that it has ended, with no error */
+    bool in_time;               /* and it had done that before the detach's time was over: then the answer was too late */
     uint64_t detach_call;
     struct queue written, received;
     size_t told;                /* bytes of the delivery that has not come back; 0: none, */
@@ -258,6 +259,8 @@ void tri_ledger_says(struct tri_sim_world *world, tr_self *self, const struct tr
     struct tri_ledger *l = tri_ledger_of(world, self->me);
     l->connection = true;
     l->since = world->sim.now;
+    const struct tri_tcp_settings *s = ((const struct tri_tcp *)self->slot->state)->settings;
+    l->in_time = s->own && tr_now(self) <= tri_time_add(s->detach_until, TR_MS(1));
     if (!tr_is(tr_tcp_data, m))
         return;
     l->told = tr_buf_size(tr_body(tr_tcp_data, m)->buf);
@@ -307,7 +310,7 @@ static bool follows(struct tri_ledger *l, struct owner *o, const tr_msg *m)
 static void check_end(struct tri_sim_world *world, struct tri_ledger *l)
 {
     l->ended_well = true;
-    if (!l->closes && !l->ended_reading && !(l->detaches && !l->detach_failed))
+    if (!l->closes && !l->ended_reading && !(l->detaches && (!l->detach_failed || l->in_time)))
         fails(world, l, "has ended without a reason, which nobody has asked for", l->received.taken);
     else if (!l->aborts && l->written.count)
         fails(world, l, "has ended without a reason, but has not sent all that was written", l->written.taken);
@@ -337,12 +340,12 @@ static void check_detached(struct tri_sim_world *world, const tr_msg *m)
  * memory for the answer it has come about, and the asker knows what became of it.) */
 static void check_failed(struct tri_sim_world *world, const tr_msg *m)
 {
-    if (tr_body(tr_failed, m)->reason == TR_ENOMEM || tr_body(tr_failed, m)->reason == TR_ETIMEDOUT)
+    if (tr_body(tr_failed, m)->reason == TR_ENOMEM)
         return;
     for (struct tri_ledger *l = world->ledgers; l; l = l->next)
         if (l->detaches && l->detach_call == m->call) {
             l->detach_failed = true;
-            if (l->ended_well && !l->closes && !l->ended_reading)
+            if (l->ended_well && !l->in_time && !l->closes && !l->ended_reading)
                 fails(world, l, "has ended, although its detach has failed", l->received.taken);
         }
 }
