@@ -38,7 +38,7 @@ typedef struct tr_options {
     bool no_crash_report; /* a fault of the process (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT; on Windows an exception that nobody
                            * handles, or abort) is reported to standard error with the worker, the actor, the message, its
                            * sender and what was handled before; then all goes on as it would have without. With this it is
-                           * not, if all systems have it; nor under a sanitizer */
+                           * not, if all systems have it; nor under a sanitizer. In a simulation it always is */
     int64_t shutdown_ns; /* time for everything to end, actors and jobs; what is left after that is killed, and has a second;
                           * what is left then is named; 0: 30 s */
     uint64_t seed;       /* of tr_random; 0: drawn */
