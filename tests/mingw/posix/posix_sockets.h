@@ -296,7 +296,7 @@ static inline int waitpid(int child, int *status, int options)
 }
 
 struct mallinfo2 {
-    size_t uordblks;
+    size_t uordblks, hblkhd;
 };
 
 /* The allocator does not tell how much is in use. */
