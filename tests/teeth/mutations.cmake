@@ -1232,12 +1232,6 @@ mutation(the_kernel_knows_who_is_connected
   NEW [[    int error = 0;]]
   TEST io/uring FILTER uring/a_connection_without_a_peer* PORT uring)
 
-mutation(each_socket_waits_for_itself
-  FILE io/tcp_listener.c
-  OLD [[    me->waits = me->waits || tr_after(self, ns, 0).bits;]]
-  NEW [[    me->waits = tr_after(self, ns, 0).bits;]]
-  TEST io/tcp_port FILTER tcp_port/want_of*)
-
 mutation(connections_that_fail_are_not_counted
   FILE io/tcp_listener.c
   OLD [[    if (++me->failures < FAILURES)]]
