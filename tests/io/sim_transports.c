@@ -791,6 +791,31 @@ Test(sim_transports, a_send_that_fails_while_it_closes_is_the_reason)
     expect_story("connected | timeout@1 1 | closed@5 TR_EPIPE", .steps = steps, .heard = write_twice_and_close);
 }
 
+static int keep_and_write_later(tr_self *self, const tr_msg *m)
+{
+    if (tr_is(tr_tcp_data, m)) {
+        tr_take(self, m); /* so the error that comes next waits */
+        tr_after(self, TR_MS(5), 1);
+    } else if (is_timer(m, 1)) {
+        write_text(self, "into the void");
+    }
+    return TR_CONTINUE;
+}
+
+/* B6 */
+Test(sim_transports, of_two_errors_the_first_is_the_reason)
+{
+    static const tr_sim_step steps[] = {
+        { "receive", .bytes = "before" },
+        { "receive", .result = TR_ETIMEDOUT, .after_ns = TR_MS(1) },
+        { "send", .bytes = "into the void", .result = TR_EPIPE },
+        { .operation = "reset" },
+        { 0 },
+    };
+    expect_story("connected | data before | timeout@5 1 | closed@5 TR_ETIMEDOUT", .steps = steps,
+        .heard = keep_and_write_later);
+}
+
 static int write_on_and_on(tr_self *self, const tr_msg *m)
 {
     if (is_connected(m) || is_timer(m, 1)) {

@@ -211,6 +211,38 @@ Test(tcp_end, a_new_owner_hears_that_it_is_not_writable_before_it_is_again)
     close_system();
 }
 
+/* ---- what is written too late ------------------------------------------------------------------------------------ */
+
+Test(tcp_end, late_writes_to_many_connections_are_one_line_a_second)
+{
+    enum { MANY = 10 };
+    int peers[MANY];
+    tr_ref c[MANY];
+    capture_log(TR_LOG_WARNING);
+    open_system(1);
+    for (int i = 0; i < MANY; i++) {
+        c[i] = narrow_pair(&peers[i]);
+        at_once({ WRITE, .who = c[i], .bytes = bytes, .size = MUCH }, { CLOSE, .who = c[i] });
+    }
+    int64_t begin = tri_clock_now(&tri_clock_real);
+    for (int i = 0; i < MANY; i++) {
+        for (int k = 0; k < 6; k++)
+            act(WRITE, c[i], .bytes = "late", .size = 4);
+        act(INFO, c[i]);
+        const tr_msg *m = expect(tr_tcp_info);
+        cr_assert_eq(tr_body(tr_tcp_info, m)->dropped, 6);
+    }
+    int64_t seconds = (tri_clock_now(&tri_clock_real) - begin) / TR_SECONDS(1);
+    unsigned lines = logged("is dropped");
+    cr_assert(lines >= 1 && lines <= 1 + (unsigned)seconds, "%u lines", lines);
+    for (int i = 0; i < MANY; i++) {
+        act(ABORT, c[i]);
+        expect_closed(c[i], 0);
+        close(peers[i]);
+    }
+    close_system();
+}
+
 /* ---- lingering --------------------------------------------------------------------------------------------------- */
 
 /* An HTTP server that answers 413 does that. */

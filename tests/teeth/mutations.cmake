@@ -1384,6 +1384,20 @@ mutation(what_waits_is_handled_after_the_close
   NEW [[        (void)0; /* and]]
   TEST io/sim_transports FILTER sim_transports/nothing_is*)
 
+mutation(the_last_error_is_the_reason
+  FILE io/tcp_end.c
+  OLD [[    if (!(me->flags & TRI_TCP_LOST))
+        me->reason]]
+  NEW [[    if (true)
+        me->reason]]
+  TEST io/sim_transports FILTER sim_transports/of_two_errors*)
+
+mutation(each_connection_says_that_writes_are_late
+  FILE io/port.h
+  OLD [[    if (*last && now - *last < TR_SECONDS(1))]]
+  NEW [[    if (*last && now < *last)]]
+  TEST io/tcp_end FILTER tcp_end/late_writes*)
+
 mutation(a_close_does_not_linger
   FILE io/tcp_end.c
   OLD [[    if (!may_discard(me)) {
