@@ -103,7 +103,7 @@ enum { LOOK_MS = 250, LOOKS = 4 };
 
 static struct {
     pthread_once_t once;
-    pthread_mutex_t lock; /* held while a worker is described, and while workers go away */
+    pthread_mutex_t lock;      /* held while a worker is described, and while workers go away */
     struct tri_worker *worker; /* the one whose turn it is; NULL: none */
     uint32_t turns;
 } watch = { .once = PTHREAD_ONCE_INIT, .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -250,8 +250,7 @@ static bool can_play(const struct tri_sim *sim, struct tri_worker *worker)
 {
     if (is_stalled(sim, worker))
         return false;
-    return worker->state != TRI_PARKED || worker->port->class->has_work(worker->port) ||
-        next_timer(sim, worker) <= sim->now;
+    return worker->state != TRI_PARKED || worker->port->class->has_work(worker->port) || next_timer(sim, worker) <= sim->now;
 }
 
 static struct tri_worker *choose_worker(struct tri_sim *sim)

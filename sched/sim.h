@@ -56,9 +56,9 @@ struct tri_sim {
 
     /* Answers 0 … n - 1, n of 2 or more: what the scheduler does next. */
     uint32_t (*choose)(struct tri_sim *sim, uint32_t n);
-    uint32_t disorder;     /* of 256 turns, so many that are not of the actor whose turn it would be */
-    uint32_t favourite;    /* of 256 steps, so many that are of the worker that ran last, if it can run */
-    int64_t turn_ns;       /* a turn takes up to so much virtual time; 0: none */
+    uint32_t disorder;  /* of 256 turns, so many that are not of the actor whose turn it would be */
+    uint32_t favourite; /* of 256 steps, so many that are of the worker that ran last, if it can run */
+    int64_t turn_ns;    /* a turn takes up to so much virtual time; 0: none */
 
     /* An explorer: every turn is of one message, and whose it is, is its choice among all that could be. NULL: none. */
     uint32_t (*explore)(struct tri_sim *sim, struct tri_runnable *const *able, uint32_t n);
@@ -68,10 +68,10 @@ struct tri_sim {
     uint32_t events, room;
     uint64_t numbers;
 
-    struct tri_worker *last; /* that did anything */
+    struct tri_worker *last;    /* that did anything */
     struct tri_worker *stalled; /* does nothing before `stalled_until` */
     int64_t stalled_until;
-    bool calm; /* no fault is injected: the simulation itself is at work */
+    bool calm;                        /* no fault is injected: the simulation itself is at work */
     uint64_t steps, turns, steps_max; /* after so many nothing moves any more */
 };
 

@@ -15,8 +15,8 @@
 #include <string.h>
 
 struct seen {
-    uint64_t actor;  /* its reference; 0: free */
-    uint32_t number; /* from 1 */
+    uint64_t actor;            /* its reference; 0: free */
+    uint32_t number;           /* from 1 */
     struct tri_ledger *ledger; /* of a transport; NULL: none yet */
 };
 
@@ -207,7 +207,8 @@ static bool handling(tr_self *self, const tr_msg *m)
     bool internal = tri_internal(self->slot->spec);
     world->result->messages++;
     if (ck_pr_load_64(&self->slot->box.word) == TRI_WORD_IDLE)
-        tri_world_fails(world, TR_EFAULT, "%s #%u handles a message though it is not scheduled", tri_checks_name(self->me), actor);
+        tri_world_fails(world, TR_EFAULT, "%s #%u handles a message though it is not scheduled", tri_checks_name(self->me),
+            actor);
     note(world, self, actor, from, m);
     check_order(world, self->me, from, actor, m);
     if (self->slot->spec == &tri_tcp_actor.actor)

@@ -52,8 +52,11 @@ static inline bool tri_command_time(const char *text, int64_t *ns)
     const char *unit = tri_command_digits(text, UINT64_C(1000000000), &number);
     if (!unit)
         return false;
-    *ns = (int64_t)number * (strcmp(unit, "us") == 0 ? TR_US(1) : strcmp(unit, "ms") == 0 ? TR_MS(1) :
-        strcmp(unit, "s") == 0 ? TR_SECONDS(1) : 0);
+    *ns = (int64_t)number *
+        (strcmp(unit, "us") == 0          ? TR_US(1)
+                : strcmp(unit, "ms") == 0 ? TR_MS(1)
+                : strcmp(unit, "s") == 0  ? TR_SECONDS(1)
+                                          : 0);
     return *ns > 0;
 }
 

@@ -26,7 +26,7 @@ struct explorer {
     const tr_sim_explore_options *options;
     struct choice *choices;
     uint32_t made, room, limit; /* in this run; choices after `limit` are not varied */
-    uint32_t planned; /* choices that are given */
+    uint32_t planned;           /* choices that are given */
     struct tri_random random;
 
     struct priority *priorities;

@@ -36,17 +36,17 @@ struct tri_ledger {
     tr_ref ref;
     bool connection;
     bool connected, ended_reading, closed; /* was said, to any of its owners */
-    bool closes, aborts, shuts; /* was asked to, and could still be */
-    bool detaches;              /* the same; */
-    bool detach_failed;         /* then the asker was told that it has not come about; */
-    bool ended_well;            /* it has said that it has ended, with no error */
-    bool in_time;               /* and it had done that before the detach's time was over: then the answer was too late */
+    bool closes, aborts, shuts;            /* was asked to, and could still be */
+    bool detaches;                         /* the same; */
+    bool detach_failed;                    /* then the asker was told that it has not come about; */
+    bool ended_well;                       /* it has said that it has ended, with no error */
+    bool in_time; /* and it had done that before the detach's time was over: then the answer was too late */
     uint64_t detach_call;
     struct queue written, received;
-    size_t told;                /* bytes of the delivery that has not come back; 0: none, */
+    size_t told; /* bytes of the delivery that has not come back; 0: none, */
     struct tri_owner told_to;
-    bool told_seen;             /* and it was handled */
-    int64_t since;              /* when anything happened to it last */
+    bool told_seen; /* and it was handled */
+    int64_t since;  /* when anything happened to it last */
     struct owner *owners;
 };
 
@@ -408,7 +408,8 @@ static bool could_read(const struct tri_slot *slot, const struct tri_tcp *me)
 }
 
 /* What it should do and does not, though nothing is in flight for that; NULL: it does all it should. */
-static const char *neglects(const struct tri_sim_world *world, const struct tri_ledger *l, const struct tri_slot *slot, bool quiet)
+static const char *neglects(const struct tri_sim_world *world, const struct tri_ledger *l, const struct tri_slot *slot,
+    bool quiet)
 {
     const struct tri_tcp *me = slot->state;
     const struct tri_sim_socket *socket = me->end.fd == TRI_NO_FD ? NULL : tri_sim_socket_of(me->end.fd);
@@ -454,9 +455,9 @@ static void at_rest(struct tri_sim_world *world, const struct tri_ledger *l, con
     const char *what)
 {
     const struct tri_tcp *me = slot->state;
-    tri_world_fails(world, error, "%s #%" PRIu32 " %s (%" PRIu32 " bytes are queued, %" PRIu32 " held of a window of %" PRIu32 ")",
-        name_of(l), tri_checks_number(world, l->ref), what, me->queued, tri_tcp_held(slot, me),
-        me->settings->window);
+    tri_world_fails(world, error,
+        "%s #%" PRIu32 " %s (%" PRIu32 " bytes are queued, %" PRIu32 " held of a window of %" PRIu32 ")", name_of(l),
+        tri_checks_number(world, l->ref), what, me->queued, tri_tcp_held(slot, me), me->settings->window);
 }
 
 /* Whether a transport waits for memory: it may be any of them. */

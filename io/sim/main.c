@@ -48,7 +48,7 @@ static const char usage[] =
 #define X(name, where) "  " #name ": " where "\n"
     TR_SIM_FAULTS(X)
 #undef X
-    ;
+        ;
 
 static int wrong(struct command *c, const char *format, ...) TR_FORMAT_(2, 3);
 
@@ -105,19 +105,22 @@ static int read_option(struct command *c, char **argv, int *at, bool *seed)
     const char *value;
     if (tri_command_is(argv, at, "--seed", &value)) {
         *seed = true;
-        return tri_command_number(value, 0, UINT64_MAX, &c->first) ? GO_ON :
-            wrong(c, "--seed %s: a seed is a number from 0 to 18446744073709551615", value ? value : "");
+        return tri_command_number(value, 0, UINT64_MAX, &c->first)
+            ? GO_ON
+            : wrong(c, "--seed %s: a seed is a number from 0 to 18446744073709551615", value ? value : "");
     }
     if (tri_command_is(argv, at, "--seeds", &value)) {
         c->seeds = true;
-        return tri_command_number(value, 1, UINT64_MAX, &c->count) ? GO_ON :
-            wrong(c, "--seeds %s: give a number from 1 on", value ? value : "");
+        return tri_command_number(value, 1, UINT64_MAX, &c->count)
+            ? GO_ON
+            : wrong(c, "--seeds %s: give a number from 1 on", value ? value : "");
     }
     if (tri_command_is(argv, at, "--fault", &value))
         return read_fault(c, value);
     if (tri_command_is(argv, at, "--for", &value))
-        return tri_command_time(value, &c->options.run_ns) ? GO_ON :
-            wrong(c, "--for %s: write a time as 250us, 40ms or 5s", value ? value : "");
+        return tri_command_time(value, &c->options.run_ns)
+            ? GO_ON
+            : wrong(c, "--for %s: write a time as 250us, 40ms or 5s", value ? value : "");
     if (tri_command_is(argv, at, "--trace", &value)) {
         c->options.trace = value;
         return value && *value ? GO_ON : wrong(c, "--trace: a file is missing");
@@ -154,10 +157,10 @@ static int read_command(struct command *c, int argc, char **argv)
 static void print_faults(const tr_sim_faults *faults)
 {
     const char *comma = "";
-#define X(name, where)                                                                                            \
-    if (faults->name) {                                                                                           \
-        printf("%s" #name "=%" PRIu32, comma, faults->name);                                                      \
-        comma = ",";                                                                                              \
+#define X(name, where) \
+    if (faults->name) { \
+        printf("%s" #name "=%" PRIu32, comma, faults->name); \
+        comma = ","; \
     }
     TR_SIM_FAULTS(X)
 #undef X
@@ -205,8 +208,7 @@ static void report(const tr_sim_result *r)
 static void print_result(const tr_sim_result *r)
 {
     printf("seed %" PRIu64 ": %s%.*s; %.6f s, %" PRIu64 " turns, %" PRIu64 " messages, hash %016" PRIx64 "\n", r->seed,
-        r->error ? "FAILED: " : "ok", length_of(r), r->what, (double)r->virtual_ns / 1e9, r->turns, r->messages,
-        r->hash);
+        r->error ? "FAILED: " : "ok", length_of(r), r->what, (double)r->virtual_ns / 1e9, r->turns, r->messages, r->hash);
 }
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */

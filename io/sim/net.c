@@ -9,12 +9,12 @@
 enum {
     FIRST_PORT = 49152, /* of those that the system chooses (RFC 6335) */
     LAST_PORT = 65535,
-    SYN_TRIES = 7,      /* after 1, 2, 4 … seconds, as Linux does: 127 s */
+    SYN_TRIES = 7, /* after 1, 2, 4 … seconds, as Linux does: 127 s */
 };
 
 #define RETRY_NS   TR_MS(200)
 #define WAIT_NS    TR_SECONDS(60) /* an address stays taken after its connection has ended: TIME_WAIT */
-#define GIVE_UP_NS TR_MINUTES(2) /* a sender that hears nothing */
+#define GIVE_UP_NS TR_MINUTES(2)  /* a sender that hears nothing */
 
 static struct tri_sim *sim_of(struct tri_sim_socket *socket)
 {
@@ -73,7 +73,8 @@ struct tri_sim_wait {
 static void let_wait(struct tri_sim_socket *socket)
 {
     struct tri_sim_wait *wait = tri_sim_memory(sim_of(socket), sizeof *wait);
-    *wait = (struct tri_sim_wait){ .next = socket->node->waits, .local = socket->local, .until = sim_of(socket)->now + WAIT_NS };
+    *wait =
+        (struct tri_sim_wait){ .next = socket->node->waits, .local = socket->local, .until = sim_of(socket)->now + WAIT_NS };
     socket->node->waits = wait;
 }
 
@@ -304,7 +305,8 @@ static void arrive(struct tri_sim_pipe *pipe, struct tri_sim_segment *segment)
         tri_memory_put(segment);
         if (draw(world, 2)) { /* some systems do, some do not */
             if (pipe->in_order && pipe->arrived)
-                tri_world_fails(world, TR_EFAULT, "a connection was closed in order, and its peer is reset before it has read "
+                tri_world_fails(world, TR_EFAULT,
+                    "a connection was closed in order, and its peer is reset before it has read "
                     "all that was sent");
             drop_arrived(pipe);
         }
@@ -613,7 +615,7 @@ static void leave_connection(struct tri_sim_socket *socket)
     struct tri_sim_world *world = socket->world;
     struct tri_sim_pipe *in = socket->in, *out = socket->out;
     bool reset = socket->resets || in->arrived; /* who closes what it has not read resets, as all systems do */
-    if (socket->node->down) { /* without a word */
+    if (socket->node->down) {                   /* without a word */
         in->connection->crashed = true;
         drop_flight(world, out);
     } else if (socket->bound && !reset && !socket->error && (socket->first || !(socket->shut || in->fin))) {

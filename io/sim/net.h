@@ -53,12 +53,12 @@ struct tri_sim_socket {
     struct tri_sim_world *world;
     struct tri_sim_node *node;
     tr_address local, remote;
-    struct tri_sim_pipe *out, *in; /* of a connection */
-    int error;                     /* reading and writing fail with it */
+    struct tri_sim_pipe *out, *in;     /* of a connection */
+    int error;                         /* reading and writing fail with it */
     bool resets, shut, reuse, counted; /* counted: it is a descriptor of its host's */
-    bool bound;                    /* its local address is its own, not its listener's */
-    bool first;                    /* it has ended its stream before its peer did */
-    bool in_order;                 /* it is closed in order: its peer is not to lose anything */
+    bool bound;                        /* its local address is its own, not its listener's */
+    bool first;                        /* it has ended its stream before its peer did */
+    bool in_order;                     /* it is closed in order: its peer is not to lose anything */
     int64_t keepalive_ns;
     struct tri_event handshake; /* of a connect; or keepalive */
     unsigned tries;
@@ -72,10 +72,10 @@ struct tri_sim_socket {
     struct tri_sim_port *port;
     struct tri_sim_socket *next_listed;
     bool listed;
-    bool tried;              /* a connect: its outcome is to be told */
-    struct tri_op *writing;  /* the SEND or CONNECT in flight */
-    size_t sent;             /* bytes of it */
-    struct tri_event later;  /* it is not listed before that */
+    bool tried;             /* a connect: its outcome is to be told */
+    struct tri_op *writing; /* the SEND or CONNECT in flight */
+    size_t sent;            /* bytes of it */
+    struct tri_event later; /* it is not listed before that */
     struct tri_sim_script *script;
     struct tri_ledger *ledger; /* of the connection whose it is */
 };

@@ -174,8 +174,8 @@ static int check_host(const tr_sim_host *host, char *what, size_t size)
     else if (address_of(host, 0, &address))
         bad = "has a bad address";
     if (bad)
-        snprintf(what, size, "host \"%s\"%s%s%s %s", host->name, host->address ? " (" : "", host->address ? host->address : "",
-            host->address ? ")" : "", bad);
+        snprintf(what, size, "host \"%s\"%s%s%s %s", host->name, host->address ? " (" : "",
+            host->address ? host->address : "", host->address ? ")" : "", bad);
     return bad ? TR_EINVAL : 0;
 }
 
@@ -377,8 +377,8 @@ static void disturb(struct tri_sim_world *world)
 {
     if (tri_fault(world, TRI_FAULT_stall)) {
         world->sim.stalled = world->sim.last;
-        world->sim.stalled_until =
-            world->sim.now + (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, (uint32_t)TR_MS(20));
+        world->sim.stalled_until = world->sim.now +
+            (int64_t)tri_sim_below(&world->sim, TRI_STREAM_FAULTS, (uint32_t)TR_MS(20));
     }
     if (tri_fault(world, TRI_FAULT_host_crash))
         let_crash(&world->nodes[tri_sim_below(&world->sim, TRI_STREAM_FAULTS, world->count)],
@@ -516,8 +516,8 @@ int tri_sim_run(uint64_t seed, const tr_sim_options *options, const tr_sim_host 
     tri_memory_put(world);
     if (!result->error && held() != before) {
         result->error = TR_EFAULT;
-        snprintf(result->what, sizeof result->what, "%" PRId64 " pieces of memory were left; seed %" PRIu64, held() - before,
-            seed);
+        snprintf(result->what, sizeof result->what, "%" PRId64 " pieces of memory were left; seed %" PRIu64,
+            held() - before, seed);
     }
     return result->error;
 }
@@ -542,8 +542,10 @@ int tri_sim_run_options(const tr_options *options)
     };
     tr_sim_result result;
     uint64_t seed = options->seed ? options->seed : tr_sim_seed();
-    int error = tri_sim_run(seed, &(tr_sim_options){ .steps = UINT64_MAX }, hosts, &result, &(struct tri_sim_setup){ .handle = options->system });
-    tri_log(error ? TR_LOG_WARNING : TR_LOG_INFO, "simulation: seed %" PRIu64 ": %s", seed, error ? result.what : "all went well");
+    int error = tri_sim_run(seed, &(tr_sim_options){ .steps = UINT64_MAX }, hosts, &result,
+        &(struct tri_sim_setup){ .handle = options->system });
+    tri_log(error ? TR_LOG_WARNING : TR_LOG_INFO, "simulation: seed %" PRIu64 ": %s", seed,
+        error ? result.what : "all went well");
     return error;
 }
 

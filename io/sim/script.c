@@ -10,17 +10,17 @@ enum kind { CONNECT, ACCEPT, RECEIVE, SEND, SHUTDOWN, CLOSE, RESET, KINDS, END }
 static const char *const names[] = { "connect", "accept", "receive", "send", "shutdown", "close", "reset" };
 
 struct tri_sim_script {
-    struct tri_sim_script *next; /* in the world's list */
+    struct tri_sim_script *next;   /* in the world's list */
     struct tri_sim_socket *socket; /* NULL: closed */
     const char *name;
     const tr_sim_step *steps;
     unsigned at;
-    size_t done;     /* bytes of the step */
-    int64_t ready;   /* when the step may complete; 0: it was not looked at yet */
+    size_t done;   /* bytes of the step */
+    int64_t ready; /* when the step may complete; 0: it was not looked at yet */
     struct tri_event timer;
     bool failed;
     bool lingers; /* it is closed, but for what is still to be received */
-    bool ended; /* the end of the stream, or an error, was received */
+    bool ended;   /* the end of the stream, or an error, was received */
 };
 
 static enum kind kind_of(const tr_sim_step *step)
@@ -121,8 +121,7 @@ static void check_steps(struct tri_sim_script *s)
             fails(s, "a connect comes first");
         } else if (kind_of(step) == ACCEPT && !step->accepted && !step->result && !step->never) {
             fails(s, "the accepted connection has no steps");
-        } else if (kind_of(step) == SEND && step->result > 0 && length_of(step) &&
-            (size_t)step->result > length_of(step)) {
+        } else if (kind_of(step) == SEND && step->result > 0 && length_of(step) && (size_t)step->result > length_of(step)) {
             snprintf(what, sizeof what, "%d of %zu bytes cannot be taken", step->result, length_of(step));
             fails(s, what);
         }

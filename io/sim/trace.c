@@ -28,8 +28,8 @@ static void begin_line(const struct tri_sim_world *world)
 
 static void print_command(const tri_tcp_command *c, char *text, size_t size)
 {
-    static const char *const verbs[] = { "own", "shutdown", "close", "abort", "window", "marks", "half open", "timeouts", "nodelay",
-        "keepalive", "flush", "info", "detach" };
+    static const char *const verbs[] = { "own", "shutdown", "close", "abort", "window", "marks", "half open", "timeouts",
+        "nodelay", "keepalive", "flush", "info", "detach" };
     bool known = (size_t)c->verb < sizeof verbs / sizeof verbs[0];
     if (c->verb == TRI_TCP_WINDOW)
         snprintf(text, size, "window %" PRIu32, c->window);

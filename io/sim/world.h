@@ -22,7 +22,7 @@ enum tri_fault_kind {
 #define X(name, where) TRI_FAULT_##name,
     TR_SIM_FAULTS(X)
 #undef X
-    TRI_FAULTS
+        TRI_FAULTS
 };
 
 struct tri_sim_node {
@@ -37,10 +37,10 @@ struct tri_sim_node {
     bool down;              /* has crashed: nothing leaves it, and nothing reaches it */
     bool crashes, restarts; /* it is to, as soon as no handler is running */
     struct tri_event restart;
-    int64_t restart_ns;     /* so much after a crash; TR_FOREVER: never */
+    int64_t restart_ns;                     /* so much after a crash; TR_FOREVER: never */
     int64_t cut_until[TRI_SIM_SYSTEMS_MAX]; /* what this one sends does not reach that one */
-    struct tri_sim_wait *waits; /* see net.c */
-    struct tri_sim_job *jobs; /* blocking ones that have not run */
+    struct tri_sim_wait *waits;             /* see net.c */
+    struct tri_sim_job *jobs;               /* blocking ones that have not run */
 };
 
 struct tri_sim_world {
@@ -52,14 +52,14 @@ struct tri_sim_world {
     bool healed; /* no faults any more */
     bool ending; /* a host is, which has limited time for that: nobody else's slow handlers shall use it up */
 
-    struct tri_sim_socket **sockets; /* by descriptor - TRI_SIM_FD */
+    struct tri_sim_socket **sockets;                   /* by descriptor - TRI_SIM_FD */
     uint32_t sockets_room, sockets_open, sockets_free; /* the lowest number that may be free */
 
     struct tri_sim_script *scripts; /* that are being followed, or were */
     struct tri_sim_checks *checks;
     struct tri_ledger *ledgers, *ledgers_open; /* of connections, see ledger.h */
     FILE *trace;
-    tr_system *handle; /* of the first host's system; NULL: none */
+    tr_system *handle;     /* of the first host's system; NULL: none */
     struct tri_twin *twin; /* NULL: this seed is run once */
     uint64_t hash;
 };
@@ -98,7 +98,7 @@ int tri_fault_error(struct tri_sim_world *world, enum tri_fault_kind kind);
 struct tri_sim_setup {
     uint32_t (*explore)(struct tri_sim *sim, struct tri_runnable *const *able, uint32_t n);
     void *explorer;
-    tr_system *handle; /* of the first host; NULL: none */
+    tr_system *handle;     /* of the first host; NULL: none */
     struct tri_twin *twin; /* NULL: none */
 };
 

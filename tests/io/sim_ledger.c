@@ -32,9 +32,8 @@ static void session_stop(tr_self *self, void *state, int reason)
     hoarded = NULL;
 }
 
-static const tr_actor session_actor = {
-    TR_SPEC, .name = "session", .receive = session_receive, .stop = session_stop, .state_size = sizeof(tr_ref)
-};
+static const tr_actor session_actor = { TR_SPEC, .name = "session", .receive = session_receive, .stop = session_stop,
+    .state_size = sizeof(tr_ref) };
 
 static int server_start(tr_self *self, void *state, const void *arg)
 {
@@ -66,9 +65,8 @@ static int client_receive(tr_self *self, void *state, const tr_msg *m)
 }
 
 static const tr_actor server_actor = { TR_SPEC, .name = "server", .start = server_start, .receive = server_receive };
-static const tr_actor client_actor = {
-    TR_SPEC, .name = "client", .start = client_start, .receive = client_receive, .state_size = sizeof(tr_ref)
-};
+static const tr_actor client_actor = { TR_SPEC, .name = "client", .start = client_start, .receive = client_receive,
+    .state_size = sizeof(tr_ref) };
 
 static void expect_run(heard *client, heard *server, int error, const char *words)
 {

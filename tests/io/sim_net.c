@@ -61,7 +61,9 @@ static int begin_soon(tr_self *self, void *state, const void *arg)
 }
 
 #define CLIENT(what, how) \
-    { TR_SPEC, .name = what, .start = begin_soon, .receive = how, .state_size = sizeof(struct client) }
+    { \
+        TR_SPEC, .name = what, .start = begin_soon, .receive = how, .state_size = sizeof(struct client) \
+    }
 
 struct client {
     tr_ref connection;
@@ -330,10 +332,7 @@ static int clock_receive(tr_self *self, void *state, const tr_msg *m)
 
 Test(sim_net, clocks_differ_and_timers_are_right)
 {
-    static const tr_actor clock_actor = { TR_SPEC,
-        .name = "clock",
-        .start = clock_start,
-        .receive = clock_receive,
+    static const tr_actor clock_actor = { TR_SPEC, .name = "clock", .start = clock_start, .receive = clock_receive,
         .arg_size = sizeof(int) };
     static const int numbers[] = { 0, 1 };
     const tr_sim_host hosts[] = {

@@ -11,7 +11,20 @@
 #include <inttypes.h>
 
 enum verb {
-    WRITE, FLUSH, SHUTDOWN, CLOSE, DETACH, DETACH_SOON, OWN, PAUSE, RESUME, ABORT, WRITE_MUCH, HALF_OPEN, TIMEOUTS, NOTHING,
+    WRITE,
+    FLUSH,
+    SHUTDOWN,
+    CLOSE,
+    DETACH,
+    DETACH_SOON,
+    OWN,
+    PAUSE,
+    RESUME,
+    ABORT,
+    WRITE_MUCH,
+    HALF_OPEN,
+    TIMEOUTS,
+    NOTHING,
     VERBS,
 };
 
@@ -27,10 +40,10 @@ static bool early = true;
 /* An owner, on either side. */
 struct party {
     tr_ref connection;
-    uint32_t verbs;  /* that it uses */
-    uint32_t frame;  /* bytes of a frame that it gathers; 0: it lets go of all at once */
-    unsigned left;   /* things to do */
-    uint16_t next;   /* byte to be written */
+    uint32_t verbs; /* that it uses */
+    uint32_t frame; /* bytes of a frame that it gathers; 0: it lets go of all at once */
+    unsigned left;  /* things to do */
+    uint16_t next;  /* byte to be written */
     bool over, paused;
     tr_buf *part, *kept[KEPT]; /* a frame's, and frames that somebody works at for a while */
     unsigned kept_count;
@@ -54,13 +67,8 @@ static int party_receive(tr_self *self, void *state, const tr_msg *m);
 static int party_start(tr_self *self, void *state, const void *arg);
 static void party_stop(tr_self *self, void *state, int reason);
 
-static const tr_actor party_actor = { TR_SPEC,
-    .name = "party",
-    .start = party_start,
-    .receive = party_receive,
-    .stop = party_stop,
-    .state_size = sizeof(struct party),
-    .arg_size = sizeof(struct party_arg) };
+static const tr_actor party_actor = { TR_SPEC, .name = "party", .start = party_start, .receive = party_receive,
+    .stop = party_stop, .state_size = sizeof(struct party), .arg_size = sizeof(struct party_arg) };
 
 /* Hands it on, and is a party no longer. */
 static void hand_on(tr_self *self, struct party *me)
@@ -241,12 +249,8 @@ static int caller_start(tr_self *self, void *state, const void *arg)
     return party_start(self, state, &mine);
 }
 
-static const tr_actor caller_actor = { TR_SPEC,
-    .name = "caller",
-    .start = caller_start,
-    .receive = party_receive,
-    .stop = party_stop,
-    .state_size = sizeof(struct party) };
+static const tr_actor caller_actor = { TR_SPEC, .name = "caller", .start = caller_start, .receive = party_receive,
+    .stop = party_stop, .state_size = sizeof(struct party) };
 
 static int client_start(tr_self *self, void *state, const void *arg)
 {

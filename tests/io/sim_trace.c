@@ -42,10 +42,7 @@ static int asker_receive(tr_self *self, void *state, const tr_msg *m)
     return tr_is(number, m) ? TR_STOP : TR_CONTINUE;
 }
 
-static const tr_actor asker_actor = { TR_SPEC,
-    .name = "asker",
-    .start = asker_start,
-    .receive = asker_receive,
+static const tr_actor asker_actor = { TR_SPEC, .name = "asker", .start = asker_start, .receive = asker_receive,
     .arg_size = sizeof(int) };
 
 static const int few = 41, many = 5000;

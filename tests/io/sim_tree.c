@@ -52,21 +52,20 @@ static int kid_receive(tr_self *self, void *state, const tr_msg *m)
     }
 }
 
-static const tr_actor kid_actor = { TR_SPEC,
-    .name = "kid",
-    .start = kid_start,
-    .receive = kid_receive,
-    .state_size = sizeof(struct kid),
-    .shutdown_ns = TR_MS(50),
-    .start_ns = TR_MS(50),
-    .mailbox = 300 };
+static const tr_actor kid_actor = { TR_SPEC, .name = "kid", .start = kid_start, .receive = kid_receive,
+    .state_size = sizeof(struct kid), .shutdown_ns = TR_MS(50), .start_ns = TR_MS(50), .mailbox = 300 };
 
 /* ---- the tree ---------------------------------------------------------------------------------------------------- */
 
-#define KID(kid) { .name = kid, .actor = &kid_actor, .intensity = 1000 }
-#define SUPERVISOR(is, members, how)                                                                              \
-    { TR_SUPERVISOR, .name = is, .strategy = how, .children = members, .count = sizeof members / sizeof members[0], \
-        .backoff_max_ns = TR_MS(200) }
+#define KID(kid) \
+    { \
+        .name = kid, .actor = &kid_actor, .intensity = 1000 \
+    }
+#define SUPERVISOR(is, members, how) \
+    { \
+        TR_SUPERVISOR, .name = is, .strategy = how, .children = members, .count = sizeof members / sizeof members[0], \
+                       .backoff_max_ns = TR_MS(200) \
+    }
 
 static const tr_child inner_children[] = { KID("g"), KID("h") };
 static tr_supervisor inner = SUPERVISOR("inner", inner_children, TR_ONE_FOR_ONE);
@@ -193,10 +192,7 @@ static int chaos_receive(tr_self *self, void *state, const tr_msg *m)
     return me->answers == KIDS ? TR_STOP : TR_CONTINUE;
 }
 
-static const tr_actor chaos_actor = { TR_SPEC,
-    .name = "chaos",
-    .start = chaos_start,
-    .receive = chaos_receive,
+static const tr_actor chaos_actor = { TR_SPEC, .name = "chaos", .start = chaos_start, .receive = chaos_receive,
     .state_size = sizeof(struct chaos) };
 
 static const tr_sim_host hosts[] = { { .name = "one", .actor = &chaos_actor }, { 0 } };
