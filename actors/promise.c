@@ -136,7 +136,8 @@ void tri_promise_drop(tr_self *self, struct tri_promise *promise)
     enum tri_promise_kind kind = (enum tri_promise_kind)promise->kind;
     uint32_t was = ck_pr_load_32(&promise->state);
     unhold(promise);
-    tri_promise_retire(promise); /* now: once its keeper can free it, it may be anybody's, and whoever looks for it must not look at it */
+    /* Now: once its keeper can free it, it may be anybody's, and whoever looks for it must not look at it. */
+    tri_promise_retire(promise);
     ck_pr_fence_release(); /* out of the list and stale before DROPPED; pairs with those who then free it */
     do {
         if (was == TRI_KEPT) {
