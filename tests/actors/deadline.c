@@ -102,9 +102,9 @@ struct held {
 static int ask_and_hold(tr_self *self, void *arg)
 {
     struct held *held = arg;
-    int64_t deadline = tr_now(self) + TR_MS(30);
     held->call = tr_ask(self, held->worker, TR_MS(30), work);
-    while ((int64_t)ck_pr_load_64((uint64_t *)&self->system->sched.looked) < deadline + TR_MS(1))
+    int64_t deadline = tr_now(self) + TR_MS(30); /* or a little before */
+    while ((int64_t)ck_pr_load_64((uint64_t *)&self->system->sched.looked) < deadline)
         sched_yield();
     return TR_CONTINUE;
 }
