@@ -312,6 +312,36 @@ static void talk(void)
     close_system();
 }
 
+/* The port forgets a descriptor that it gives away: it may come back, to the same port. */
+Test(run_linux, what_was_detached_can_be_adopted_again)
+{
+    int peer;
+    open_system(1);
+    tr_ref c = connected_pair(&peer, NULL);
+    for (int i = 0; i < 3; i++) {
+        int descriptor = -1;
+        act(DETACH, c);
+        while (descriptor < 0) {
+            const tr_msg *m = tr_probe_receive(probe, SOON);
+            cr_assert(m && !tr_is(tr_failed, m));
+            if (tr_is(tr_tcp_detached, m))
+                descriptor = tr_tcp_descriptor(m);
+        }
+        cr_assert_eq(act(ADOPT, TR_NOBODY, .a = (uint32_t)descriptor, .tcp = &(tr_tcp_options){ .address = NULL }), 0);
+        const tr_msg *m;
+        while ((m = tr_probe_receive(probe, SOON)) && tr_is(tr_tcp_closed, m)) /* the former connection */
+            ;
+        cr_assert(m && tr_is(tr_tcp_connected, m));
+        c = m->from;
+        peer_send(peer, "again", 5);
+        expect_data(c, "again");
+    }
+    act(CLOSE, c);
+    expect_closed(c, 0);
+    close(peer);
+    close_system();
+}
+
 Test(run_linux, where_uring_is_refused_epoll_serves)
 {
     refuse_uring(EPERM);

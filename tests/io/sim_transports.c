@@ -839,6 +839,25 @@ Test(sim_transports, writing_on_and_on_to_a_peer_that_is_gone_comes_to_an_end)
         .heard = write_on_and_on);
 }
 
+static int hurry_up(tr_self *self, const tr_msg *m)
+{
+    if (is_connected(m)) {
+        tr_tcp_timeouts(self, run.connection, TR_SECONDS(100), 0);
+        tr_tcp_timeouts(self, run.connection, TR_MS(50), 0);
+    }
+    return TR_CONTINUE;
+}
+
+Test(sim_transports, a_shorter_time_than_was_set_before_counts_from_now)
+{
+    static const tr_sim_step steps[] = {
+        { "receive", .bytes = "alive", .after_ns = TR_MS(30) },
+        { .operation = "reset" },
+        { 0 },
+    };
+    expect_story("connected | data@30 alive | closed@86 TR_ETIMEDOUT", .steps = steps, .heard = hurry_up);
+}
+
 static int detach_and_go_on(tr_self *self, const tr_msg *m)
 {
     if (is_connected(m)) {

@@ -1543,6 +1543,18 @@ mutation(signals_come_to_any_thread
   NEW [[    ]]
   TEST io/run_linux FILTER run_linux/signals_interrupt_nobody* PORT epoll)
 
+mutation(a_timer_is_not_brought_forward
+  FILE io/tcp_time.c
+  OLD [[    if (s->timer.bits && s->timer_due <= due)]]
+  NEW [[    if (s->timer.bits)]]
+  TEST io/sim_transports FILTER sim_transports/a_shorter_time* PORT epoll)
+
+mutation(a_descriptor_that_was_given_away_stays_registered
+  FILE io/epoll.c
+  OLD [[    epoll_ctl(epoll_of(port)->fd, EPOLL_CTL_DEL, endpoint->fd, &(struct epoll_event){ 0 });]]
+  NEW [[    ]]
+  TEST io/run_linux FILTER run_linux/what_was_detached* PORT epoll)
+
 mutation(what_comes_with_a_cancel_is_dropped
   FILE io/tcp_connection.c
   OLD [[    tri_tcp_note_activity(self, me);
