@@ -217,7 +217,7 @@ static inline int tri_reason_of(const tr_self *self, tr_ref who)
 bool tri_ward_has(const struct tri_slot *guardian, tr_ref ward);        /* ward.c: or had one in that slot */
 bool tri_link_any(const struct tri_cold *cold);                         /* whether somebody is linked */
 void tri_links_free(struct tri_cold *cold);
-void tri_ward_end(tr_self *self, struct tri_slot *slot);                /* ward.c: tells the wards */
+void tri_ward_end_all(tr_self *self, struct tri_slot *slot);            /* ward.c: tells the wards */
 void tri_duty_ended(tr_self *self, int reason, bool gone);              /* duty.c: tells the supervisor */
 void tri_duty_note_wards(struct tri_slot *slot);                        /* duty.c: before they end, for the report */
 void tri_duty_started(tr_self *self);
@@ -237,6 +237,13 @@ void tri_monitor_detach(struct tri_cold *cold);
 
 /* Where no message is on its way: an actor that holds a link whose other side does not, or another one; TR_NOBODY. */
 tr_ref tri_link_check(void);
+
+/* Tells the wards of an actor, if it has any, that it ends. */
+static inline void tri_ward_end(tr_self *self, struct tri_slot *slot)
+{
+    if (tri_unlikely(slot->lanes.spare || (slot->cold && slot->cold->wards.count)))
+        tri_ward_end_all(self, slot);
+}
 
 /* Makes `ward` (a slot of a transport) end when the running actor does; `guardian`'s slot when it is not running yet. */
 bool tri_ward_add(struct tri_slot *guardian, tr_ref ward);

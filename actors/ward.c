@@ -90,7 +90,7 @@ static void signal_ward(tr_self *self, uint32_t number)
         tri_signal(self, tri_slot_ref(ward), TRI_SIGNAL_GUARDIAN);
 }
 
-void tri_ward_end(tr_self *self, struct tri_slot *slot)
+void tri_ward_end_all(tr_self *self, struct tri_slot *slot)
 {
     if (slot->lanes.spare)
         signal_ward(self, slot->lanes.spare);
