@@ -79,15 +79,23 @@ static void await(char expected)
     cr_assert_eq(byte, expected);
 }
 
+/* The tests may have been started in the background, where a shell lets SIGINT be ignored. */
+static void take_signals(void)
+{
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}
+
 /* A process that runs a system with these options and exits with 100 less what tr_run answers. */
 static pid_t start_process(const tr_options *options)
 {
+    take_signals();
     cr_assert_eq(pipe(tells), 0);
     pid_t child = fork();
     if (child == 0) {
         close(tells[0]);
         capture_log(TR_LOG_ERROR);
-        alarm(60);
+        alarm((unsigned)patience_s());
         _exit(tr_run(options) ? 1 : 0);
     }
     close(tells[1]);
@@ -143,7 +151,8 @@ static void count_signal(int count, void *arg)
 
 static void expect_signals(uint32_t count)
 {
-    for (int i = 0; i < 10000 && ck_pr_load_32(&signals) < count; i++)
+    int64_t until = tri_clock_now(&tri_clock_real) + SOON;
+    while (ck_pr_load_32(&signals) < count && tri_clock_now(&tri_clock_real) < until)
         poll(NULL, 0, 1);
     cr_assert_eq(ck_pr_load_32(&signals), count);
 }

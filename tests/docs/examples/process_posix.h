@@ -23,6 +23,8 @@ static inline void process_start(struct process *p, const char *name, const char
     char path[1024], copy[1024], *argv[32] = { path };
     int out[2], err[2], count = 1;
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t taken; /* which a shell lets be ignored by what it starts in the background, the tests for instance */
 
     snprintf(path, sizeof path, "%s/%s", EXAMPLES, name);
     snprintf(copy, sizeof copy, "%s", arguments);
@@ -33,7 +35,14 @@ static inline void process_start(struct process *p, const char *name, const char
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, out[1], 1);
     posix_spawn_file_actions_adddup2(&actions, err[1], 2);
-    cr_assert_eq(posix_spawn(&p->pid, path, &actions, NULL, argv, environ), 0, "%s does not start", path);
+    sigemptyset(&taken);
+    sigaddset(&taken, SIGINT);
+    sigaddset(&taken, SIGTERM);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigdefault(&attributes, &taken);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+    cr_assert_eq(posix_spawn(&p->pid, path, &actions, &attributes, argv, environ), 0, "%s does not start", path);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     close(out[1]);
     close(err[1]);
