@@ -17,6 +17,10 @@
  *         return tr_is(tr_tcp_closed, m) ? TR_STOP : TR_CONTINUE;
  *     }
  *
+ * A connection belongs to one worker for as long as it lives. While a handler, of whatever actor, does not return there (the
+ * log names it after 100 ms), the connection and its timeouts wait; new connections are accepted meanwhile, and served by other
+ * workers. What takes long belongs into tr_block, or into an actor with a thread of its own (tr_actor.thread).
+ *
  * Reading is bounded by a window: the bytes of receive buffers that are held anywhere, in the owner's mailbox, in its
  * state, or in a write that has not left (64 KiB unless set otherwise). While it is used up nothing more is read, and
  * TCP in the end holds the peer back. So a program that only passes buffers on needs no flow control of its own: the slow
@@ -135,7 +139,8 @@ typedef struct tr_tcp_listen_options {
  * duplicates are bound once; an address that this machine does not have is left out, if any other is left.
  *
  * The owner is the running actor; it gets tr_tcp_listening, tr_tcp_accepted and tr_tcp_accept_paused messages, and a
- * tr_tcp_closed after tr_tcp_close(self, listener) or when a socket fails for good. When it ends the listener ends.
+ * tr_tcp_closed after tr_tcp_close(self, listener) or when a socket fails for good; the close waits while the listener's
+ * worker is held. When it ends the listener ends.
  *
  * Answers 0, or an error, logged with the address it is about: TR_EINVAL, TR_EADDRINUSE, TR_EADDRNOTAVAIL, TR_EACCES,
  * TR_EMFILE, TR_ELIMIT (more than 8 addresses), TR_ENOMEM. */
