@@ -256,13 +256,13 @@ const char *tri_fatal_text(char *text, size_t size, struct tri_fatal about)
 }
 
 /* A crash that nobody will hear of is logged. */
-static void report_crash(const tr_self *self, const struct tri_slot *slot, int reason)
+static TRI_COLD void report_crash(const tr_self *self, const struct tri_slot *slot, int reason)
 {
     const struct tri_cold *cold = slot->cold;
     bool heard = cold && (!tr_ref_is_nobody(cold->duty.supervisor) || !cork_dllist_is_empty(&cold->monitors) ||
                              tri_link_any(cold));
     char text[256], message[256];
-    if (reason >= 0 || reason == TR_ESHUTDOWN || reason == TR_EKILLED || heard)
+    if (reason == TR_ESHUTDOWN || reason == TR_EKILLED || heard)
         return;
     struct tri_wards wards = tri_ward_list(slot);
     struct tri_fatal about = tri_internal(slot->spec) ? (struct tri_fatal){ 0 } : self->fatal_about;
@@ -312,9 +312,10 @@ void tri_end(tr_self *self, int reason)
     }
     if (reason < 0 && reason != TR_ESHUTDOWN && slot->status != TRI_RESTARTING) /* an incarnation ends once */
         tri_count(&self->counters.crashed);
-    report_crash(self, slot, reason);
-    if (reason < 0)
+    if (tri_unlikely(reason < 0)) {
+        report_crash(self, slot, reason);
         tri_duty_note_wards(slot);
+    }
     tr_msg *links = end_incarnation(self, slot, reason);
     if (comes_again(self, slot, reason)) {
         slot->status = TRI_RESTARTING;

@@ -130,17 +130,22 @@ bool tri_again_any(const struct tri_again *again)
     return !is_alone(again, LISTED);
 }
 
+bool tri_again_pauses(const struct tri_again *again)
+{
+    return !is_alone(again, PAUSED);
+}
+
 int64_t tri_again_limit(const struct tri_again *again, int64_t deadline)
 {
     if (tri_again_any(again))
         return TRI_NO_WAIT;
-    return is_alone(again, PAUSED) || deadline < again->resumed ? deadline : again->resumed;
+    return !tri_again_pauses(again) || deadline < again->resumed ? deadline : again->resumed;
 }
 
 void tri_again_begin(struct tri_again *again, int64_t now)
 {
     move_all(again, LISTED, TAKEN);
-    if (!is_alone(again, PAUSED) && now >= again->resumed)
+    if (tri_again_pauses(again) && now >= again->resumed)
         move_all(again, PAUSED, TAKEN);
 }
 

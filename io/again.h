@@ -41,7 +41,10 @@ void tri_again_pause(struct tri_again *again, uint32_t place, int64_t now);
 bool tri_again_any(const struct tri_again *again);
 int64_t tri_again_limit(const struct tri_again *again, int64_t deadline);
 
-/* For poll: takes those that are listed by now, with those whose pause is over; then one after the other, NULL when none of
+/* Whether something pauses. */
+bool tri_again_pauses(const struct tri_again *again);
+
+/* For poll: takes those that are listed by now, with those whose pause is over (if none pauses, `now` does not matter); then one after the other, NULL when none of
  * them is left. What is listed meanwhile is for the next poll. */
 void tri_again_begin(struct tri_again *again, int64_t now);
 struct tri_endpoint *tri_again_next(struct tri_again *again);

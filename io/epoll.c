@@ -358,7 +358,7 @@ static void poll_events(struct tri_port *port, int64_t deadline)
         tri_port_wait_failed(&e->io, "epoll_wait", tri_error_from_errno(errno));
     for (int i = 0; i < count; i++)
         note(e, &events[i]);
-    tri_again_begin(&e->again, now(e));
+    tri_again_begin(&e->again, tri_again_pauses(&e->again) ? now(e) : 0);
     for (struct tri_endpoint *endpoint; (endpoint = tri_again_next(&e->again));)
         try(e, endpoint);
     tri_port_feed(&e->io);

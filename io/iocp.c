@@ -485,7 +485,7 @@ static void start_again(struct iocp *p, struct tri_endpoint *endpoint)
 
 static void start_all_again(struct iocp *p)
 {
-    tri_again_begin(&p->again, now(p));
+    tri_again_begin(&p->again, tri_again_pauses(&p->again) ? now(p) : 0);
     for (struct tri_endpoint *endpoint; (endpoint = tri_again_next(&p->again));)
         start_again(p, endpoint);
 }

@@ -427,7 +427,7 @@ static void note_again(struct uring *u, struct tri_op *op)
 /* An operation that was cancelled or has ended meanwhile is not held any more. */
 static void try_again(struct uring *u)
 {
-    tri_again_begin(&u->again, now(u));
+    tri_again_begin(&u->again, tri_again_pauses(&u->again) ? now(u) : 0);
     for (struct tri_endpoint *endpoint; (endpoint = tri_again_next(&u->again));) {
         note_again(u, &endpoint->read);
         note_again(u, endpoint->write);
