@@ -291,8 +291,8 @@ static TRI_NOINLINE void turn_slowly(tr_self *self, struct tri_slot *slot, struc
             return;
         ck_pr_store_32(&slot->run.handled, slot->run.handled + (before - left));
         tri_mailbox_publish(&slot->box, &slot->lanes);
-        if (done && !tri_mailbox_idle(&slot->box))
-            continue; /* something has come */
+        if (done && !tri_mailbox_idle(&slot->box)) /* something has come */
+            continue;
         self->slot = NULL; /* if it is idle it may be running on another worker already */
         if (!done)
             tri_worker_requeue(worker, &slot->run);

@@ -699,8 +699,8 @@ mutation(nobody_comes_back_for_the_other_timers
 
 mutation(idle_is_not_looked_at_twice
   FILE actors/turn.c
-  OLD [[        if (done && !tri_mailbox_idle(&slot->box))
-            continue; /* something has come */]]
+  OLD [[        if (done && !tri_mailbox_idle(&slot->box)) /* something has come */
+            continue;]]
   NEW [[        if (done)
             tri_mailbox_idle(&slot->box);]]
   TEST actors/turn FILTER turn/an_actor_is_run* TRIES 20)
@@ -709,8 +709,8 @@ mutation(a_turn_touches_its_actor_after_it_was_idle
   FILE actors/turn.c
   OLD [[        ck_pr_store_32(&slot->run.handled, slot->run.handled + (before - left));
         tri_mailbox_publish(&slot->box, &slot->lanes);
-        if (done && !tri_mailbox_idle(&slot->box))
-            continue; /* something has come */]]
+        if (done && !tri_mailbox_idle(&slot->box)) /* something has come */
+            continue;]]
   NEW [[        ck_pr_store_32(&slot->run.handled, slot->run.handled + (before - left));
         if (done && !tri_mailbox_idle(&slot->box))
             continue;
