@@ -40,8 +40,7 @@ uint32_t tri_tcp_held(const struct tri_slot *slot, const struct tri_tcp *me)
     return tri_window_held(slot, me->flags & TRI_TCP_STALLED ? tri_window_mark(me->settings->window) : 0);
 }
 
-/* Whether the window is used up, or is to be 0. Then nothing is read until it opens. */
-static bool stalls(tr_self *self, struct tri_tcp *me)
+static TRI_NOINLINE bool stalls_slowly(tr_self *self, struct tri_tcp *me)
 {
     uint32_t window = me->settings->window;
     if (me->flags & TRI_TCP_STALLED && tri_window_is_stalled(self->slot))
@@ -56,6 +55,13 @@ static bool stalls(tr_self *self, struct tri_tcp *me)
     me->flags |= TRI_TCP_IN_STEPS; /* by the time it reads again much may be waiting */
     tri_op_cancel(self, &me->end, &me->end.read);
     return true;
+}
+
+/* Whether the window is used up, or is to be 0. Then nothing is read until it opens. */
+static inline bool stalls(tr_self *self, struct tri_tcp *me)
+{
+    bool open = !(me->flags & TRI_TCP_STALLED) && tri_window_held(self->slot, 0) < me->settings->window;
+    return tri_likely(open) ? false : stalls_slowly(self, me);
 }
 
 static void want_more(tr_self *self, struct tri_tcp *me)
@@ -89,7 +95,7 @@ static void read_more(tr_self *self, struct tri_tcp *me)
     tri_op_submit(self, &me->end, &me->end.read, TRI_OP_RECEIVE, steps ? window - held + TRI_RECEIVE_ROOM : 0);
 }
 
-void tri_tcp_go_on(tr_self *self, struct tri_tcp *me)
+static void go_on(tr_self *self, struct tri_tcp *me)
 {
     uint32_t window = me->settings->window;
     if (!may_read(me))
@@ -109,6 +115,11 @@ void tri_tcp_go_on(tr_self *self, struct tri_tcp *me)
         return;
     if (!stalls(self, me) && me->end.read.state == TRI_OP_IDLE)
         want_more(self, me);
+}
+
+void tri_tcp_go_on(tr_self *self, struct tri_tcp *me)
+{
+    go_on(self, me);
 }
 
 /* A stream that fills buffers, or may, is received in steps, each within the window and a buffer; one that does not, by one
@@ -141,7 +152,7 @@ static void on_receive(tr_self *self, struct tri_tcp *me)
             return;
         }
     }
-    tri_tcp_go_on(self, me);
+    go_on(self, me);
 }
 
 /* The owner has handled what it was told last; or it was the offer of this connection. */
@@ -162,7 +173,7 @@ static void on_handled(tr_self *self, struct tri_tcp *me, const tri_handled *han
     if (me->flags & TRI_TCP_EOF_TOLD)
         me->flags |= TRI_TCP_EOF_HANDLED;
     else
-        tri_tcp_go_on(self, me);
+        go_on(self, me);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
@@ -349,7 +360,7 @@ static void on_window(tr_self *self, struct tri_tcp *me, uint32_t window)
     }
     unstall(self, me);
     own->window = window < TRI_WINDOW_MAX ? window : TRI_WINDOW_MAX;
-    tri_tcp_go_on(self, me);
+    go_on(self, me);
 }
 
 static void on_marks(tr_self *self, struct tri_tcp *me, uint32_t high, uint32_t low)
@@ -449,7 +460,7 @@ static int connection_signaled(tr_self *self, void *state, unsigned signals)
         tri_tcp_note_owner_gone(self, me);
     if (!(me->flags & (TRI_TCP_TOLD | TRI_TCP_OFFERED | TRI_TCP_CONNECTING | TRI_TCP_ENDING)))
         tri_tcp_say_connected(self, me); /* there was no memory before */
-    tri_tcp_go_on(self, me);
+    go_on(self, me);
     return tri_tcp_next_step(self, me);
 }
 

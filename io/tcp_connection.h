@@ -3,6 +3,7 @@
 #define TRI_TCP_CONNECTION_H
 
 #include "io/tcp.h"
+#include "sched/sim.h"
 
 /* tri_tcp.flags */
 enum {
@@ -116,7 +117,12 @@ static inline bool tri_tcp_may_be_unheard(const struct tri_slot *slot, const str
 void tri_tcp_drop_received(struct tri_tcp *me);
 
 /* After every event: takes the steps whose time has come. Answers what the handler is to answer. */
-int tri_tcp_next_step(tr_self *self, struct tri_tcp *me);
+int tri_tcp_take_steps(tr_self *self, struct tri_tcp *me);
+static inline int tri_tcp_next_step(tr_self *self, struct tri_tcp *me)
+{
+    bool nothing = !(me->flags & TRI_TCP_STEPS) && !TRI_TCP_CHECKED && !ck_pr_load_ptr(&tri_sim_here);
+    return tri_likely(nothing) ? TR_CONTINUE : tri_tcp_take_steps(self, me);
+}
 
 /* What is true between two events: whatever was asked for is done, or waits for something that will come. Called after each
  * in debug builds and in simulations. */
@@ -128,7 +134,10 @@ bool tri_tcp_released(struct tri_slot *slot, void *state);
 
 /* ---- tcp_time.c: what takes too long ------------------------------------------------------------------------------- */
 
-bool tri_tcp_has_timeouts(const struct tri_tcp *me);
+static inline bool tri_tcp_has_timeouts(const struct tri_tcp *me)
+{
+    return me->settings->own && (me->settings->idle_ns || me->settings->write_ns);
+}
 void tri_tcp_note_activity(tr_self *self, struct tri_tcp *me); /* something was received, */
 void tri_tcp_note_progress(tr_self *self, struct tri_tcp *me); /* or sent */
 void tri_tcp_note_stall(tr_self *self, struct tri_tcp *me);    /* the window is used up; logged if that lasts */

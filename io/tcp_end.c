@@ -260,7 +260,7 @@ static void move(tr_self *self, struct tri_tcp *me)
         begin_to_end(self, me);
 }
 
-int tri_tcp_next_step(tr_self *self, struct tri_tcp *me)
+int tri_tcp_take_steps(tr_self *self, struct tri_tcp *me)
 {
     int answer = TR_CONTINUE;
     if (me->flags & TRI_TCP_STEPS) {

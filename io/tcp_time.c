@@ -1,11 +1,6 @@
 #include "io/tcp_connection.h"
 #include "sched/log.h"
 
-bool tri_tcp_has_timeouts(const struct tri_tcp *me)
-{
-    return me->settings->own && (me->settings->idle_ns || me->settings->write_ns);
-}
-
 void tri_tcp_note_activity(tr_self *self, struct tri_tcp *me)
 {
     if (tri_tcp_has_timeouts(me))

@@ -55,11 +55,11 @@ void tri_tcp_writes_refuse(tr_self *self, struct tri_tcp *me, const char *when)
         tri_log(TR_LOG_WARNING, "a write %s is dropped; so far %u of this connection", when, own->dropped);
 }
 
-/* How many pieces the next send has, `most` at the most, and with `send` what they are. Flush requests have none. */
-static uint32_t gather(const struct tri_tcp *me, struct tri_send *send, uint32_t most)
+/* How many pieces the next send has, `most` at the most and of no more bytes than `limit`, and with `send` what they are. Flush requests have none. */
+static uint32_t gather(const struct tri_tcp *me, struct tri_send *send, uint32_t most, size_t limit)
 {
     uint32_t count = 0;
-    size_t skip = me->offset, bytes = 0, limit = tri_tcp_has_timeouts(me) ? TRI_SEND_BYTES_TIMED : TRI_SEND_BYTES;
+    size_t skip = me->offset, bytes = 0;
     const tr_msg *m = me->writes;
     do {
         m = m->next_;
@@ -118,7 +118,7 @@ static void retire(tr_self *self, struct tri_tcp *me, uint64_t bytes)
     me->flags &= ~(uint32_t)TRI_TCP_FLUSHING;
 }
 
-void tri_tcp_writes_answer(tr_self *self, struct tri_tcp *me)
+TRI_NOINLINE void tri_tcp_writes_answer(tr_self *self, struct tri_tcp *me)
 {
     if (me->flags & TRI_TCP_FLUSHING)
         retire(self, me, 0);
@@ -127,16 +127,19 @@ void tri_tcp_writes_answer(tr_self *self, struct tri_tcp *me)
 int tri_tcp_writes_send(tr_self *self, struct tri_tcp *me)
 {
     tri_tag tag;
-    tri_tcp_writes_answer(self, me);
+    if (tri_unlikely(me->flags & TRI_TCP_FLUSHING))
+        tri_tcp_writes_answer(self, me);
     if (me->end.write || !me->writes)
         return 0;
-    uint32_t most = TR_BUGGIFY() ? 1 : TRI_SEND_PIECES, count = gather(me, NULL, most);
+    uint32_t most = TR_BUGGIFY() ? 1 : TRI_SEND_PIECES, count;
+    size_t limit = tri_tcp_has_timeouts(me) ? TRI_SEND_BYTES_TIMED : TRI_SEND_BYTES;
+    count = gather(me, NULL, most, limit);
     struct tri_send *send = tri_block_get(sizeof *send + count * sizeof *send->pieces, &tag);
     if (!send)
         return TR_ENOMEM;
     memset(send, 0, sizeof *send);
     send->tag = tag;
-    send->count = gather(me, send, most);
+    send->count = gather(me, send, most, limit);
     tri_op_submit(self, &me->end, &send->op, TRI_OP_SEND, 0);
     return 0;
 }

@@ -1609,8 +1609,8 @@ mutation(writes_go_out_backwards
 
 mutation(what_was_sent_is_sent_again
   FILE io/tcp_writes.c
-  OLD [[    size_t skip = me->offset, bytes = 0, limit]]
-  NEW [[    size_t skip = 0, bytes = 0, limit]]
+  OLD [[    size_t skip = me->offset, bytes = 0;]]
+  NEW [[    size_t skip = 0, bytes = 0;]]
   TEST io/tcp FILTER tcp/a_write_of_many*)
 
 mutation(the_queue_never_shrinks
