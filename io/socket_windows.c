@@ -7,6 +7,7 @@
 #include <mstcpip.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 LPFN_ACCEPTEX tri_accept_ex;
 LPFN_CONNECTEX tri_connect_ex;
@@ -85,11 +86,35 @@ int tri_winsock_start(void)
 
 /* ---- sockets ----------------------------------------------------------------------------------------------------- */
 
+static bool is_loopback(const tr_address *address)
+{
+    static const uint8_t ipv6[16] = { [15] = 1 };
+    return address->family == TR_IPV6 ? memcmp(address->bytes, ipv6, sizeof ipv6) == 0 : address->bytes[0] == 127;
+}
+
+/* A refusal is an answer: without this a SYN is sent again and again for two seconds to a port of this host where nobody
+ * listens, and what routers say of others is not listened to. Where it cannot be set, so be it. */
+static void fail_at_once(SOCKET socket, const tr_address *address)
+{
+    enum { FAIL_ON_ICMP_ERROR = 18, NO_MORE_SYNS = 0xfe, UNSPECIFIED_RTT = 0xffff }; /* not all in this <mstcpip.h> */
+    struct {
+        USHORT rtt;
+        UCHAR syns;
+    } once_only = { UNSPECIFIED_RTT, NO_MORE_SYNS };
+    DWORD bytes, on = 1;
+    setsockopt(socket, IPPROTO_TCP, FAIL_ON_ICMP_ERROR, (const char *)&on, sizeof on);
+    if (is_loopback(address))
+        WSAIoctl(socket, _WSAIOW(IOC_VENDOR, 17), &once_only, sizeof once_only, NULL, 0, &bytes, NULL, NULL);
+}
+
 static tri_fd open_tcp(const tr_address *address)
 {
     int family = address->family == TR_IPV6 ? AF_INET6 : AF_INET;
     SOCKET socket = WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
-    return socket == INVALID_SOCKET ? last_error() : (tri_fd)socket;
+    if (socket == INVALID_SOCKET)
+        return last_error();
+    fail_at_once(socket, address);
+    return (tri_fd)socket;
 }
 
 static int bind_to(tri_fd fd, const tr_address *address)

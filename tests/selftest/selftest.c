@@ -256,6 +256,17 @@ static void keep_the_window(void)
     getchar();
 }
 
+/* A folder may have any name: printf ends at the first character that the console's code page lacks. */
+static void print_path(const wchar_t *path)
+{
+    DWORD written;
+    char utf8[4 * PATH_SIZE];
+    if (WriteConsoleW(GetStdHandle(STD_OUTPUT_HANDLE), path, (DWORD)wcslen(path), &written, NULL))
+        return;
+    if (WideCharToMultiByte(CP_UTF8, 0, path, -1, utf8, sizeof utf8, NULL, NULL) > 0) /* it is no console */
+        fputs(utf8, stdout);
+}
+
 int main(int argc, char **argv)
 {
     struct sum all = { 0 };
@@ -283,8 +294,10 @@ int main(int argc, char **argv)
     report("\r\n[----] Skipped: %u", all.skipped);
     report("[====] Synthesis: Tested: %u | Passing: %u | Failing: %u | Crashing: %u", all.tested, all.passing, all.failing,
         all.crashing);
-    printf("[====] Synthesis: Tested: %u | Passing: %u | Failing: %u | Crashing: %u\n\nAll of it is in %ls\n", all.tested,
-        all.passing, all.failing, all.crashing, own.path);
+    printf("[====] Synthesis: Tested: %u | Passing: %u | Failing: %u | Crashing: %u\n\nAll of it is in ", all.tested,
+        all.passing, all.failing, all.crashing);
+    print_path(own.path);
+    printf("\n");
     keep_the_window();
     return all.failing > 0 || all.passing == 0;
 }
