@@ -413,7 +413,7 @@ static int connect_and_tick(tr_self *self)
 Test(sim_transports, nothing_is_heard_of_a_connection_after_it_was_closed_but_its_end)
 {
     enum { MANY = 40, TRIES = 300 };
-    static tr_sim_step steps[MANY + 3];
+    static tr_sim_step steps[MANY + 4];
     steps[0] = (tr_sim_step){ "connect", .after_ns = TR_US(400) };
     for (int i = 1; i <= MANY; i++)
         steps[i] = (tr_sim_step){ "receive", .bytes = "more", .after_ns = TR_US(100) };
