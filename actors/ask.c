@@ -97,8 +97,8 @@ tr_call tr_ask_(tr_self *self, tr_ref to, int64_t timeout_ns, const tr_type *typ
     return ask(self, to, timeout_ns, self->deadline, type, body, size);
 }
 
-tr_call tr_ask_for_(tr_self *self, const tr_msg *taken, tr_ref to, int64_t timeout_ns, const tr_type *type, const void *body,
-    size_t size)
+tr_call tr_ask_for_(tr_self *self, const tr_msg *taken, tr_ref to, int64_t timeout_ns, const tr_type *type,
+    const void *body, size_t size)
 {
     tri_check_self(self, "tr_ask_for");
     return ask(self, to, timeout_ns, taken ? tri_taken(self, taken)->deadline : 0, type, body, size);

@@ -10,7 +10,7 @@
 #include "mailbox/pool.h"
 
 struct tri_bag {
-    uint32_t *places; /* 0: free; NULL: there are none */
+    uint32_t *places;     /* 0: free; NULL: there are none */
     uint32_t count, room; /* a power of two, at most three quarters of which are in use */
     tri_tag tag;
 };

@@ -233,7 +233,8 @@ static int spawn(tr_self *self, struct tri_supervisor *me, struct tri_child *chi
 
 int tri_child_start(tr_self *self, struct tri_supervisor *me, struct tri_child *child)
 {
-    struct tri_report about = { .child = child->number, .life = child->life = ++me->lives,
+    struct tri_report about = { .child = child->number,
+        .life = child->life = ++me->lives,
         .incarnation = (uint16_t)tr_incarnation(self) };
     tr_msg *started = tri_report_new(&tri_started_type, &about), *ended = tri_report_new(&tri_ended_type, &about);
     tr_msg *order = NULL;
@@ -298,8 +299,8 @@ void tri_child_forget(tr_self *self, struct tri_supervisor *me, struct tri_child
 static tr_msg *last_report(tr_self *self, struct tri_supervisor *me, struct tri_child *child)
 {
     child->life = ++me->lives;
-    return tri_report_new(&tri_ended_type, &(struct tri_report){ .child = child->number, .life = child->life,
-                                               .incarnation = (uint16_t)tr_incarnation(self) });
+    return tri_report_new(&tri_ended_type,
+        &(struct tri_report){ .child = child->number, .life = child->life, .incarnation = (uint16_t)tr_incarnation(self) });
 }
 
 bool tri_child_dismiss(tr_self *self, struct tri_supervisor *me, struct tri_child *child)
@@ -348,6 +349,5 @@ void tri_child_abandon(tr_self *self, struct tri_supervisor *me, struct tri_chil
         return;
     /* One that waits for an order has no report; any other has one, or it is on the way. */
     bool waits = child->condition == TRI_CHILD_DOWN;
-    tri_order_stop(self, child->ref,
-        &(struct tri_stop_order){ .ended = last_report(self, me, child), .reported = !waits });
+    tri_order_stop(self, child->ref, &(struct tri_stop_order){ .ended = last_report(self, me, child), .reported = !waits });
 }

@@ -37,19 +37,19 @@ enum tri_child_condition {
 
 struct tri_child {
     tr_child spec;
-    tr_ref ref;          /* TR_NOBODY: has no slot */
+    tr_ref ref; /* TR_NOBODY: has no slot */
     enum tri_child_condition condition;
     uint32_t number;
-    bool stop;           /* is to be stopped, */
-    bool keep;           /* and started again */
-    bool was_up;         /* has been UP at least once */
+    bool stop;   /* is to be stopped, */
+    bool keep;   /* and started again */
+    bool was_up; /* has been UP at least once */
     bool killed;
-    bool queued;         /* is in the supervisor's list of what is to be done */
+    bool queued; /* is in the supervisor's list of what is to be done */
     tri_tag tag;
-    uint32_t in_a_row;   /* restarts within the period, for the delay */
-    uint64_t life;       /* this start's number: a report of an earlier one is stale */
-    int64_t not_before;  /* DOWN: the delay */
-    tr_timer timer;      /* of the delay, of the start or of the stop */
+    uint32_t in_a_row;  /* restarts within the period, for the delay */
+    uint64_t life;      /* this start's number: a report of an earlier one is stale */
+    int64_t not_before; /* DOWN: the delay */
+    tr_timer timer;     /* of the delay, of the start or of the stop */
     struct tri_history history;
     struct cork_dllist_item todo;
     tr_msg *start_request, *stop_request; /* of a dynamic child: to be answered */
@@ -63,17 +63,17 @@ struct tri_place {
 struct tri_supervisor {
     const tr_supervisor *table;
     struct tri_place *places;
-    uint32_t *buckets;           /* of children that have a slot, by its number; as many as there is room for places */
+    uint32_t *buckets; /* of children that have a slot, by its number; as many as there is room for places */
     uint32_t count, max, bucket_max;
-    uint32_t free;               /* the first free place, + 1; 0: none */
+    uint32_t free;                     /* the first free place, + 1; 0: none */
     uint32_t in[TRI_CHILD_CONDITIONS]; /* how many are in each */
-    struct cork_dllist todo;     /* children of a dynamic supervisor that something is to be done with */
+    struct cork_dllist todo;           /* children of a dynamic supervisor that something is to be done with */
     struct tri_history history;
     uint64_t lives;
-    bool waiting;                /* for the children of a former incarnation, */
-    tr_timer patience;           /* but not for ever */
+    bool waiting;      /* for the children of a former incarnation, */
+    tr_timer patience; /* but not for ever */
     bool ending;
-    int reason;                  /* with which it will end */
+    int reason; /* with which it will end */
     tri_tag tag, bucket_tag, history_tag;
 };
 

@@ -10,15 +10,15 @@ struct tri_links;
 
 /* What binds a child to its supervisor; see actors/duty.h. */
 struct tri_duty {
-    tr_ref supervisor;  /* TR_NOBODY: it has none */
-    tr_msg *started;    /* reports, made by the supervisor; each is sent at most once an incarnation */
+    tr_ref supervisor; /* TR_NOBODY: it has none */
+    tr_msg *started;   /* reports, made by the supervisor; each is sent at most once an incarnation */
     tr_msg *ended;
-    uint8_t restart;    /* enum tr_restart */
+    uint8_t restart; /* enum tr_restart */
 };
 
 struct tri_taken {
     tr_msg *m;
-    int64_t deadline; /* of a request; 0: it has none */
+    int64_t deadline;        /* of a request; 0: it has none */
     uint64_t timer, monitor; /* ids of the promises to say that it has lapsed; 0: there is none */
 };
 
@@ -27,8 +27,8 @@ struct tri_cold {
     struct cork_dllist monitors; /* promises made to others, of type MONITOR, about this actor */
     struct tri_links *links;     /* see actors/link.c; NULL: there has been none */
     struct tri_name *name;
-    struct tri_taken *taken;     /* messages kept with tr_take; each knows its place (generation_) */
-    struct tri_bag wards; /* slot numbers; see actors/ward.c */
+    struct tri_taken *taken; /* messages kept with tr_take; each knows its place (generation_) */
+    struct tri_bag wards;    /* slot numbers; see actors/ward.c */
     struct tri_duty duty;
     uint32_t taken_count, taken_max;
     uint32_t children; /* of a supervisor: those of all its incarnations that have not reported that they are gone */

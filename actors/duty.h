@@ -13,10 +13,10 @@
 #include "actors/self.h"
 
 struct tri_report {
-    uint32_t child; /* the supervisor's number for it */
-    uint32_t life;  /* and for this start, */
+    uint32_t child;       /* the supervisor's number for it */
+    uint32_t life;        /* and for this start, */
     uint16_t incarnation; /* both in this incarnation of the supervisor's */
-    bool gone;      /* ended for good; else it waits for an order */
+    bool gone;            /* ended for good; else it waits for an order */
     int reason;
 };
 

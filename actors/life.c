@@ -40,8 +40,7 @@ static void check_spec(const tr_actor *spec)
     if (!spec->receive)
         tri_panic("the spec of actor %s has no receive", name);
     if (spec->mailbox > TR_MAILBOX_MAX)
-        tri_panic("the spec of actor %s wants a mailbox of %u messages; the most is %u", name, spec->mailbox,
-            TR_MAILBOX_MAX);
+        tri_panic("the spec of actor %s wants a mailbox of %u messages; the most is %u", name, spec->mailbox, TR_MAILBOX_MAX);
     if (spec->mailbox_kib > TRI_BULK_MAX_KIB)
         tri_panic("the spec of actor %s wants %u KiB of bulk; the most is %u", name, spec->mailbox_kib, TRI_BULK_MAX_KIB);
 }
@@ -220,7 +219,7 @@ void tr_ready(tr_self *self)
 void tri_start_again(tr_self *self)
 {
     struct tri_slot *slot = self->slot;
-    slot->flags &= (uint8_t)~(TRI_SLOT_READY | TRI_SLOT_ORDERED);
+    slot->flags &= (uint8_t) ~(TRI_SLOT_READY | TRI_SLOT_ORDERED);
     tri_count(&self->counters.restarted);
     if (slot->state)
         memset(slot->state, 0, state_room(slot->spec));
@@ -259,8 +258,8 @@ const char *tri_fatal_text(char *text, size_t size, struct tri_fatal about)
 static TRI_COLD void report_crash(const tr_self *self, const struct tri_slot *slot, int reason)
 {
     const struct tri_cold *cold = slot->cold;
-    bool heard = cold && (!tr_ref_is_nobody(cold->duty.supervisor) || !cork_dllist_is_empty(&cold->monitors) ||
-                             tri_link_any(cold));
+    bool heard = cold &&
+        (!tr_ref_is_nobody(cold->duty.supervisor) || !cork_dllist_is_empty(&cold->monitors) || tri_link_any(cold));
     char text[256], message[256];
     if (reason == TR_ESHUTDOWN || reason == TR_EKILLED || heard)
         return;

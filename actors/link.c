@@ -302,8 +302,7 @@ tr_msg *tri_link_take(struct tri_cold *cold)
         return NULL;
     tri_bag_empty(&cold->links->bag); /* none has to be found any more */
     while (!cork_dllist_is_empty(&cold->links->list)) {
-        struct tri_promise *promise =
-            tri_container_of(cork_dllist_start(&cold->links->list), struct tri_promise, held);
+        struct tri_promise *promise = tri_container_of(cork_dllist_start(&cold->links->list), struct tri_promise, held);
         unhold(cold->links, promise);
         *end = &promise->msg;
         end = &promise->msg.next_;

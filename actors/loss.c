@@ -39,8 +39,8 @@ void tri_loss_tell(struct tri_losses *losses, int64_t now)
         const struct tri_loss *kind = &losses->kind[i];
         name(kind->from, from, sizeof from);
         name(kind->to, to, sizeof to);
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRIu64 " %.64s from %s to %s", i ? ", " : "", kind->count,
-            kind->type->name, from, to);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRIu64 " %.64s from %s to %s", i ? ", " : "",
+            kind->count, kind->type->name, from, to);
     }
     if (losses->others && used < sizeof text)
         snprintf(text + used, sizeof text - used, ", %" PRIu64 " others", losses->others);

@@ -112,8 +112,7 @@ int tri_monitor_attach(tr_self *self, struct tri_slot *slot)
 void tri_monitor_detach(struct tri_cold *cold)
 {
     while (!cork_dllist_is_empty(&cold->monitors)) {
-        struct tri_promise *promise =
-            tri_container_of(cork_dllist_start(&cold->monitors), struct tri_promise, at_target);
+        struct tri_promise *promise = tri_container_of(cork_dllist_start(&cold->monitors), struct tri_promise, at_target);
         cork_dllist_remove(&promise->at_target);
         cork_dllist_remove(&promise->held);
         promise->held.next = NULL;
@@ -163,8 +162,7 @@ tr_msg *tri_monitor_take(struct tri_cold *cold)
 {
     tr_msg *news = NULL, **end = &news;
     while (!cork_dllist_is_empty(&cold->monitors)) {
-        struct tri_promise *promise =
-            tri_container_of(cork_dllist_start(&cold->monitors), struct tri_promise, at_target);
+        struct tri_promise *promise = tri_container_of(cork_dllist_start(&cold->monitors), struct tri_promise, at_target);
         cork_dllist_remove(&promise->at_target);
         if (!tri_promise_keep(promise))
             continue; /* it was dropped, and its recall is on the way to us: it will find us closed, and free it */

@@ -4,7 +4,7 @@
 static bool busy(const struct tri_slot *slot)
 {
     uint64_t word = ck_pr_load_64(&slot->box.word);
-    ck_pr_fence_load(); /* a backlog not older than the word; see tri_mailbox_try_push */
+    ck_pr_fence_load();               /* a backlog not older than the word; see tri_mailbox_try_push */
     return !(word & TRI_WORD_IDLE) && /* nor closed */
         ck_pr_load_32(&slot->box.backlog) + tri_word_count(word) + TRI_OUTBOX_MAX <= ck_pr_load_32(&slot->box.bound) / 2;
 }

@@ -41,12 +41,12 @@
 enum { TRI_OUTBOX_MAX = 64, TRI_OUTBOX_ROOM = TRI_LINE - 1 };
 
 struct tri_outbox {
-    tr_ref to;               /* whom the last message was for, if it went the usual way */
-    uint64_t handling;       /* which message was being handled when another one followed */
-    struct tri_slot *slot;   /* and while messages are held: the receiver's, */
-    uint64_t word;           /* the newest, and beside its address how many more there may be; 0: none are; */
-    tr_msg *oldest;          /* of those that nobody has pushed when none had been: the first; */
-    uint32_t rescued;        /* how many others have pushed. In the worker's possession */
+    tr_ref to;             /* whom the last message was for, if it went the usual way */
+    uint64_t handling;     /* which message was being handled when another one followed */
+    struct tri_slot *slot; /* and while messages are held: the receiver's, */
+    uint64_t word;         /* the newest, and beside its address how many more there may be; 0: none are; */
+    tr_msg *oldest;        /* of those that nobody has pushed when none had been: the first; */
+    uint32_t rescued;      /* how many others have pushed. In the worker's possession */
 };
 
 _Static_assert(TRI_OUTBOX_MAX == TRI_LINE, "the room for them stands beside an address");
@@ -71,7 +71,8 @@ static inline bool tri_outbox_has_room(const struct tri_outbox *box)
 TRI_INLINE bool tri_outbox_add(struct tri_outbox *box, tr_msg *m)
 {
     uint64_t word = box->word;
-    if (!tri_outbox_has_room(box) || tri_unlikely(ck_pr_load_64(&box->slot->box.word) & TRI_WORD_IDLE || m->type->bulk)) /* or closed */
+    if (!tri_outbox_has_room(box) ||
+        tri_unlikely(ck_pr_load_64(&box->slot->box.word) & TRI_WORD_IDLE || m->type->bulk)) /* or closed */
         return false;
     m->generation_ = tri_ref_generation(box->to);
     m->next_ = tri_outbox_newest(word);

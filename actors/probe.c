@@ -10,7 +10,7 @@ struct tr_probe {
     struct tri_condition changed;
     tr_msg *first, **last; /* received by the actor, not yet by the thread */
     bool ended;
-    tr_msg *current;       /* the thread's: what it received last */
+    tr_msg *current; /* the thread's: what it received last */
     bool answered;
 };
 

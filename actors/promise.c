@@ -122,12 +122,9 @@ static void tell_keeper(tr_self *self, struct tri_promise *promise, enum tri_pro
     case TRI_PROMISE_MONITOR:
         if (was == TRI_ARMED)
             tri_monitor_recall(self, promise);
-        return; /* else the request is on its way, and the monitored actor will find it dropped */
-    case TRI_PROMISE_JOB:
-        return; /* the pool's thread will find it dropped */
-    case TRI_PROMISE_LINK:
-        tri_promise_free(promise);
-        return;
+        return;                   /* else the request is on its way, and the monitored actor will find it dropped */
+    case TRI_PROMISE_JOB: return; /* the pool's thread will find it dropped */
+    case TRI_PROMISE_LINK: tri_promise_free(promise); return;
     }
 }
 

@@ -68,8 +68,8 @@ struct tri_promise {
         struct tri_timer timer;            /* TIMER, CALL: in the wheel of `worker` */
         struct cork_dllist_item at_target; /* MONITOR: in the target's list */
         struct {
-            tr_ref other;                  /* LINK: who is told when the holder ends, */
-            uint64_t peer;                 /* and the id of his element; of a message: of the receiver's */
+            tr_ref other;  /* LINK: who is told when the holder ends, */
+            uint64_t peer; /* and the id of his element; of a message: of the receiver's */
         };
         struct {
             struct tri_job job;
@@ -82,7 +82,7 @@ struct tri_promise {
         tr_router *then; /* CALL, JOB */
         tr_ref holder;   /* MONITOR; of the others it is msg.from */
     };
-    uint32_t state; /* enum tri_promise_state */
+    uint32_t state;  /* enum tri_promise_state */
     uint16_t worker; /* TIMER, CALL: whose wheel has it */
     uint8_t kind;
     union {

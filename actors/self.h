@@ -32,29 +32,29 @@ enum { TRI_HISTORY = 8 };
 
 struct tr_self {
     struct tri_worker *worker;
-    struct tri_pool *pool;   /* the worker's; tri_pool_none if that has no thread of its own; NULL where there is no worker */
+    struct tri_pool *pool; /* the worker's; tri_pool_none if that has no thread of its own; NULL where there is no worker */
     struct tri_system *system;
-    struct tri_slot *slot;   /* the running actor; NULL between turns */
-    const tr_msg *current;   /* the message being handled; NULL in start and stop */
-    const tr_msg *fatal;     /* the actor ends of handling this one; it may be gone, and is only compared */
+    struct tri_slot *slot; /* the running actor; NULL between turns */
+    const tr_msg *current; /* the message being handled; NULL in start and stop */
+    const tr_msg *fatal;   /* the actor ends of handling this one; it may be gone, and is only compared */
     struct tri_fatal fatal_about;
-    const tr_type *type;     /* its type, for the watchdog, which reads it from another thread */
+    const tr_type *type; /* its type, for the watchdog, which reads it from another thread */
     tr_ref me;
-    int64_t deadline;        /* of the request being handled, until it is answered; 0: none is, or it has none */
+    int64_t deadline; /* of the request being handled, until it is answered; 0: none is, or it has none */
     union {
         struct {
-            bool kept;       /* the message was taken, forwarded or answered for good: not the turn's to release */
-            bool holds;      /* messages wait in the outbox */
+            bool kept;  /* the message was taken, forwarded or answered for good: not the turn's to release */
+            bool holds; /* messages wait in the outbox */
         };
-        uint16_t after;      /* both: the turn has to see to something when the handler has returned */
+        uint16_t after; /* both: the turn has to see to something when the handler has returned */
     };
-    bool answered;           /* it is a request and has had its answer, */
-    int refused;             /* or will have this one (negative) when its handler returns */
-    uint16_t usual;          /* number of the system to whose actors messages go the usual way: this one, or none (that
+    bool answered;  /* it is a request and has had its answer, */
+    int refused;    /* or will have this one (negative) when its handler returns */
+    uint16_t usual; /* number of the system to whose actors messages go the usual way: this one, or none (that
                               * is TRI_UNUSUAL) where there is a watcher, or no worker, or messages are held */
-    bool watched;            /* there is a watcher: every message is special (see turn.c) */
-    bool ended;              /* the running actor has, its mailbox is being emptied; */
-    int reason;              /* and why */
+    bool watched;   /* there is a watcher: every message is special (see turn.c) */
+    bool ended;     /* the running actor has, its mailbox is being emptied; */
+    int reason;     /* and why */
     struct tri_outbox outbox;
     struct tri_cache slots, promises;
     struct tri_counters counters;
@@ -125,11 +125,14 @@ void tri_expire(tr_self *self, tr_msg *m);
 
 struct tri_runtime_type {
     tr_type type;
-    void (*handle)(tr_self *self, tr_msg *m);                       /* in the receiver's turn; owns m */
-    void (*undeliverable)(tr_self *self, tr_ref to, tr_msg *m);     /* owns m; NULL: it is freed */
+    void (*handle)(tr_self *self, tr_msg *m);                   /* in the receiver's turn; owns m */
+    void (*undeliverable)(tr_self *self, tr_ref to, tr_msg *m); /* owns m; NULL: it is freed */
 };
 
-#define TRI_RUNTIME_TYPE(name_, ...) { .type = { .name = name_ }, __VA_ARGS__ }
+#define TRI_RUNTIME_TYPE(name_, ...) \
+    { \
+        .type = { .name = name_ }, __VA_ARGS__ \
+    }
 
 /* What the calling thread was at, for the report of a crash; in crash.c. */
 void tri_crash_say(void);
@@ -214,16 +217,16 @@ static inline int tri_reason_of(const tr_self *self, tr_ref who)
     return self && self->ended && tr_ref_eq(self->me, who) ? self->reason : TR_ENOENT;
 }
 
-bool tri_ward_has(const struct tri_slot *guardian, tr_ref ward);        /* ward.c: or had one in that slot */
-bool tri_link_any(const struct tri_cold *cold);                         /* whether somebody is linked */
+bool tri_ward_has(const struct tri_slot *guardian, tr_ref ward); /* ward.c: or had one in that slot */
+bool tri_link_any(const struct tri_cold *cold);                  /* whether somebody is linked */
 void tri_links_free(struct tri_cold *cold);
-void tri_ward_end_all(tr_self *self, struct tri_slot *slot);            /* ward.c: tells the wards */
-void tri_duty_ended(tr_self *self, int reason, bool gone);              /* duty.c: tells the supervisor */
-void tri_duty_note_wards(struct tri_slot *slot);                        /* duty.c: before they end, for the report */
+void tri_ward_end_all(tr_self *self, struct tri_slot *slot); /* ward.c: tells the wards */
+void tri_duty_ended(tr_self *self, int reason, bool gone);   /* duty.c: tells the supervisor */
+void tri_duty_note_wards(struct tri_slot *slot);             /* duty.c: before they end, for the report */
 void tri_duty_started(tr_self *self);
-void tri_duty_waits(tr_self *self, int reason);                         /* ended again while it waits for its restart */
-bool tri_duty_stays_away(tr_self *self, tr_msg *m, int reason);         /* asked to: whether m, which is gone then, tells so */
-void tri_taken_end(tr_self *self, struct tri_cold *cold, int reason);   /* take.c: releases the taken messages */
+void tri_duty_waits(tr_self *self, int reason);                 /* ended again while it waits for its restart */
+bool tri_duty_stays_away(tr_self *self, tr_msg *m, int reason); /* asked to: whether m, which is gone then, tells so */
+void tri_taken_end(tr_self *self, struct tri_cold *cold, int reason); /* take.c: releases the taken messages */
 
 /* What the running actor knows of a message it has taken; and takes it off those. */
 struct tri_taken *tri_taken(const tr_self *self, const tr_msg *m);

@@ -375,8 +375,10 @@ static int drop_body(tr_self *self, struct tri_system *system, const tr_dead_let
 int tr_send_failed_(tr_self *self, tr_ref to, const tr_type *type, const void *body)
 {
     return drop_body(self, self->system,
-        &(tr_dead_letter){
-            .reason = type->size <= TR_BODY_MAX ? TR_ENOMEM : TR_EMSGSIZE, .from = self->me, .to = to, .type = type },
+        &(tr_dead_letter){ .reason = type->size <= TR_BODY_MAX ? TR_ENOMEM : TR_EMSGSIZE,
+            .from = self->me,
+            .to = to,
+            .type = type },
         body);
 }
 
@@ -385,11 +387,11 @@ int tr_send_failed_(tr_self *self, tr_ref to, const tr_type *type, const void *b
 static tr_msg *post_message(struct tri_system *system, const tr_type *type, const void *body, size_t size, int *reason)
 {
     bool stranger = system && system->config.sched.sim && !tri_sim_mine();
-    *reason = !system                                                  ? *reason
-              : stranger                                               ? TR_ENOTSUP
-              : ck_pr_load_uint(&system->state) != TRI_SYSTEM_OPEN ? TR_ECLOSED
-              : size > TR_BODY_MAX                                     ? TR_EMSGSIZE
-                                                                       : TR_ENOMEM;
+    *reason = !system                                        ? *reason
+        : stranger                                           ? TR_ENOTSUP
+        : ck_pr_load_uint(&system->state) != TRI_SYSTEM_OPEN ? TR_ECLOSED
+        : size > TR_BODY_MAX                                 ? TR_EMSGSIZE
+                                                             : TR_ENOMEM;
     if (stranger)
         tri_log(TR_LOG_ERROR, "tr_post of a %s: a simulation has no other threads than its own", type->name);
     tr_msg *m = *reason == TR_ENOMEM ? tri_msg_new(type, size) : NULL;

@@ -9,7 +9,8 @@ static void init(void *element, uint32_t number)
     struct tri_slot *slot = element;
     slot->run.system = TRI_NO_SYSTEM;
     slot->box.word = TRI_WORD_CLOSED;
-    slot->box.generation = number ? tri_slot_generation_first : 1; /* number 0 is nobody's, so TR_NOBODY (0 and 0) finds none */
+    slot->box.generation = number ? tri_slot_generation_first
+                                  : 1; /* number 0 is nobody's, so TR_NOBODY (0 and 0) finds none */
     slot->identity = (uint64_t)number << TRI_SIGNAL_BITS;
 }
 

@@ -45,8 +45,8 @@ enum { TRI_NO_SYSTEM = 0xffff, TRI_UNUSUAL = 0xfffe };
 
 /* tri_slot.status */
 enum tri_status {
-    TRI_FREE,       /* and CLOSED: the reference is stale */
-    TRI_STARTING,   /* start has not returned */
+    TRI_FREE,     /* and CLOSED: the reference is stale */
+    TRI_STARTING, /* start has not returned */
     TRI_ALIVE,
     TRI_RESTARTING, /* waits for its supervisor's word; only system messages are handled */
     TRI_CLOSING,    /* ended; operations are still coming home */
@@ -73,7 +73,8 @@ enum {
     TRI_SIGNAL_FULL = 1 << 6,     /* more bulk was sent than it may hold, and it is to stop then */
     TRI_SIGNAL_DISMISS = 1 << 5,  /* with kill: not to be started again */
     TRI_SIGNALS = 0x7f,
-    TRI_SLOT_HUSHED = 1 << 7, /* no signal, and it stays: what the actor has told its guardian and he has not handled is not for him
+    TRI_SLOT_HUSHED =
+        1 << 7, /* no signal, and it stays: what the actor has told its guardian and he has not handled is not for him
                                * any more */
     TRI_SIGNAL_BITS = 8,
 };

@@ -225,8 +225,8 @@ static void involve_others(struct tri_supervisor *me, const struct tri_child *ch
     for (uint32_t i = 0; i < me->count && !one_by_one(me); i++) {
         struct tri_child *other = me->places[i].child;
         bool involved = strategy == TR_ONE_FOR_ALL || (strategy == TR_REST_FOR_ONE && other->number > child->number);
-        if (other != child && involved &&
-            (other->condition == TRI_CHILD_UP || other->condition == TRI_CHILD_STARTING) && !other->stop)
+        if (other != child && involved && (other->condition == TRI_CHILD_UP || other->condition == TRI_CHILD_STARTING) &&
+            !other->stop)
             other->stop = other->keep = true;
     }
 }
@@ -258,8 +258,7 @@ static const char *details(char *text, const struct tri_last_words *words, bool 
     return text;
 }
 
-static void child_ended(
-    tr_self *self, struct tri_supervisor *me, struct tri_child *child, const struct tri_last_words *words)
+static void child_ended(tr_self *self, struct tri_supervisor *me, struct tri_child *child, const struct tri_last_words *words)
 {
     const struct tri_report *report = &words->report;
     bool asked = child->condition == TRI_CHILD_STOPPING;

@@ -28,7 +28,7 @@ static struct {
 } entries[TRI_SYSTEMS_MAX];
 
 static pthread_mutex_t entries_lock = PTHREAD_MUTEX_INITIALIZER; /* of `taken` */
-static bool entered;          /* there has been a system, in this process */
+static bool entered;                                             /* there has been a system, in this process */
 static unsigned first_number; /* that of the first entry. Changed only in a child before it has a second thread */
 
 /* The entry of a system of this process. */
@@ -227,8 +227,7 @@ static int spawn_root(struct tri_system *system)
 {
     tr_self self = { .system = system, .usual = TRI_UNUSUAL, .slots.shelf = &system->slots };
     int error;
-    struct tri_slot *slot =
-        tri_spawn_prepare(&self, system->config.root, system->config.root_arg, TRI_HOME_ANY, &error);
+    struct tri_slot *slot = tri_spawn_prepare(&self, system->config.root, system->config.root_arg, TRI_HOME_ANY, &error);
     if (slot) {
         system->root = tri_slot_ref(slot);
         tri_spawn_finish(&self, slot);
@@ -522,8 +521,7 @@ bool tri_system_end(struct tri_system *system, int *result)
     tri_ask_to_end(NULL, system->root, TR_ESHUTDOWN);
     bool insisted, in_time = root_ends(system, deadline, &insisted);
     if (!in_time)
-        tri_log(TR_LOG_ERROR, "shutdown: the root actor has not ended%s; all actors are killed",
-            insisted ? "" : " in time");
+        tri_log(TR_LOG_ERROR, "shutdown: the root actor has not ended%s; all actors are killed", insisted ? "" : " in time");
     int64_t soonest = tri_time_add(now_of(system), TR_MS(KILL_PATIENCE_MS));
     if (insisted || deadline < soonest)
         deadline = soonest;

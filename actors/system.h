@@ -45,8 +45,8 @@ struct tri_watcher {
 struct tri_system_config {
     struct tri_sched_config sched; /* but for what this floor fills in */
     unsigned blocking_threads;
-    int64_t shutdown_ns; /* for everything to end; after that, what is left is named */
-    bool crash_report; /* see sched/crash.h */
+    int64_t shutdown_ns;               /* for everything to end; after that, what is left is named */
+    bool crash_report;                 /* see sched/crash.h */
     const struct tri_watcher *watcher; /* NULL: none */
     const tr_actor *root;
     const void *root_arg; /* root->arg_size bytes */
@@ -62,13 +62,13 @@ struct tri_system {
     struct tri_system_config config;
     uint16_t number;
     unsigned int state;
-    tr_self **selves; /* of each worker */
+    tr_self **selves;       /* of each worker */
     struct tri_cache slots; /* free ones that it has had: the shelf of its workers' */
 
     struct tri_blocking blocking;
     struct tri_counters foreign;
     pthread_mutex_t losses_lock;
-    struct tri_losses losses; /* of foreign threads; the same */
+    struct tri_losses losses;                  /* of foreign threads; the same */
     uint64_t subscribers[TRI_SUBSCRIBERS_MAX]; /* references that get dead letters; 0: free */
 
     struct tri_names names;

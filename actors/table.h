@@ -46,7 +46,7 @@ struct tri_table {
     size_t reserved;
     uint32_t element_size;
     uint32_t retired; /* elements that are never given out again, for their numbers are used up */
-    uint32_t taken; /* elements that were taken off the free list since it was in order */
+    uint32_t taken;   /* elements that were taken off the free list since it was in order */
     void (*init)(void *element, uint32_t index); /* for a new element, once */
 };
 

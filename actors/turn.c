@@ -50,10 +50,10 @@ TRI_INLINE void finish(tr_self *self, tr_msg *m, int answer)
         tri_msg_free(m);
     else
         tri_answer_failed(self, self->me, m,
-            self->refused         ? self->refused
-            : answer < 0          ? TR_ECRASHED
-            : answer == TR_STOP ? TR_EDOWN
-                                  : TR_EUNANSWERED);
+            self->refused           ? self->refused
+                : answer < 0        ? TR_ECRASHED
+                : answer == TR_STOP ? TR_EDOWN
+                                    : TR_EUNANSWERED);
 }
 
 static TRI_NOINLINE void finish_slowly(tr_self *self, tr_msg *m, int answer)

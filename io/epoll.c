@@ -24,8 +24,8 @@
 #include <unistd.h>
 
 enum {
-    EVENTS = 256,     /* taken at a time */
-    ACCEPTS = 32,     /* connections accepted at a time */
+    EVENTS = 256, /* taken at a time */
+    ACCEPTS = 32, /* connections accepted at a time */
 };
 
 /* tri_endpoint.ready */
@@ -33,7 +33,7 @@ enum {
     READABLE = 1,
     WRITABLE = 2,
     HUNG_UP = 4,
-    URGENT = 32,      /* urgent bytes have come */
+    URGENT = 32, /* urgent bytes have come */
     BULKY_ONE = 8,
     BULKY = 3 * BULKY_ONE /* how many receives ago one filled a buffer: 3, the last one; 0: so long ago that it is forgotten */
 };
@@ -95,8 +95,7 @@ static void receive(struct epoll *e, struct tri_endpoint *endpoint)
         return;
     }
     struct msghdr header = { .msg_iov = pieces, .msg_iovlen = count };
-    ssize_t got = count == 1 ? recv(endpoint->fd, pieces->iov_base, pieces->iov_len, 0)
-                             : recvmsg(endpoint->fd, &header, 0);
+    ssize_t got = count == 1 ? recv(endpoint->fd, pieces->iov_base, pieces->iov_len, 0) : recvmsg(endpoint->fd, &header, 0);
     if (got > 0) {
         bool filled = (size_t)got == count * (size_t)TRI_RECEIVE_ROOM;
         if ((size_t)got >= TRI_RECEIVE_ROOM)
@@ -184,8 +183,9 @@ static void send_some(struct epoll *e, struct tri_endpoint *endpoint)
     struct tri_send *send = (struct tri_send *)endpoint->write;
     for (;;) {
         const struct iovec *piece = send->state.header.msg_iov;
-        ssize_t sent = send->state.header.msg_iovlen == 1 ? sendto(endpoint->fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL, NULL, 0)
-                                                    : sendmsg(endpoint->fd, &send->state.header, MSG_NOSIGNAL);
+        ssize_t sent = send->state.header.msg_iovlen == 1
+            ? sendto(endpoint->fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL, NULL, 0)
+            : sendmsg(endpoint->fd, &send->state.header, MSG_NOSIGNAL);
         if (sent < 0 && errno == EAGAIN) {
             endpoint->ready &= (uint8_t)~WRITABLE;
             return;
@@ -237,9 +237,7 @@ static void write_some(struct epoll *e, struct tri_endpoint *endpoint)
 static int attach(struct tri_io_port *port, struct tri_endpoint *endpoint)
 {
     struct epoll *e = epoll_of(port);
-    struct epoll_event event = {
-        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, .data.ptr = endpoint
-    };
+    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, .data.ptr = endpoint };
     endpoint->ready = READABLE | WRITABLE; /* until a call says otherwise */
     endpoint->place = tri_again_attach(&e->again, endpoint);
     if (!endpoint->place)
@@ -277,9 +275,7 @@ static void submit(struct tri_io_port *port, struct tri_endpoint *endpoint, stru
         write_some(epoll_of(port), endpoint);
         return;
     }
-    case TRI_OP_CONNECT:
-        connect_now(endpoint);
-        return;
+    case TRI_OP_CONNECT: connect_now(endpoint); return;
     }
 }
 

@@ -24,9 +24,9 @@
 #include <string.h>
 
 enum {
-    PACKETS = 64,          /* taken at a time */
-    ACCEPTS_MAX = 32,      /* AcceptEx outstanding on one socket */
-    FAILURES_MAX = 1000,   /* of AcceptEx in a row: then it is not because of the connections */
+    PACKETS = 64,        /* taken at a time */
+    ACCEPTS_MAX = 32,    /* AcceptEx outstanding on one socket */
+    FAILURES_MAX = 1000, /* of AcceptEx in a row: then it is not because of the connections */
     POST_TRIES = 1000,
 };
 
@@ -49,21 +49,21 @@ struct accepting {
 struct record {
     struct packet read, write;
     struct tri_endpoint *endpoint;
-    uint32_t place;    /* among those that have to be started again */
-    bool skips;        /* what succeeds at once sends no packet */
-    bool bulky;        /* the last receive filled a buffer */
-    int accept_error;  /* why accepting ends; 0: it goes on */
-    unsigned accepts;  /* AcceptEx outstanding */
+    uint32_t place;           /* among those that have to be started again */
+    bool skips;               /* what succeeds at once sends no packet */
+    bool bulky;               /* the last receive filled a buffer */
+    int accept_error;         /* why accepting ends; 0: it goes on */
+    unsigned accepts;         /* AcceptEx outstanding */
     unsigned accept_failures; /* in a row */
     struct accepting *accepting;
-    int family;        /* of what is accepted */
+    int family; /* of what is accepted */
     struct tri_receive receive;
     tri_tag tag, accepting_tag;
 };
 
 struct iocp {
     struct tri_iocp base; /* first */
-    uint32_t woken; /* a packet to wake it is on its way */
+    uint32_t woken;       /* a packet to wake it is on its way */
     unsigned accepts_max;
     bool delivered; /* something, since the poll began */
     struct tri_again again;
@@ -181,8 +181,8 @@ static void receive(struct iocp *p, struct tri_endpoint *endpoint)
         list_later(p, r);
         return;
     }
-    DWORD error = WSARecv(socket_of(endpoint), pieces, count, &bytes, &flags, start(&r->read), NULL)
-        ? (DWORD)WSAGetLastError() : 0;
+    DWORD error =
+        WSARecv(socket_of(endpoint), pieces, count, &bytes, &flags, start(&r->read), NULL) ? (DWORD)WSAGetLastError() : 0;
     if (!will_come(&r->read, error))
         received(p, endpoint, tri_winsock_error(error), bytes);
 }
@@ -211,7 +211,8 @@ static void accepted(struct iocp *p, struct accepting *a, int error)
     a->socket = INVALID_SOCKET;
     if (!error)
         error = setsockopt(socket, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&listener, sizeof listener)
-            ? tri_winsock_error((DWORD)WSAGetLastError()) : 0;
+            ? tri_winsock_error((DWORD)WSAGetLastError())
+            : 0;
     r->accept_failures = error ? r->accept_failures + 1 : 0;
     if (!error) {
         p->delivered = true;
@@ -233,8 +234,8 @@ static int accept_one(struct iocp *p, struct record *r, struct accepting *a)
     a->socket = WSASocketW(r->family, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
     if (a->socket == INVALID_SOCKET)
         return tri_winsock_error((DWORD)WSAGetLastError());
-    BOOL done = tri_accept_ex(socket_of(r->endpoint), a->socket, a->addresses, 0, ADDRESS, ADDRESS, &bytes,
-        start(&a->packet));
+    BOOL done =
+        tri_accept_ex(socket_of(r->endpoint), a->socket, a->addresses, 0, ADDRESS, ADDRESS, &bytes, start(&a->packet));
     DWORD error = done ? 0 : (DWORD)WSAGetLastError();
     if (will_come(&a->packet, error)) {
         r->accepts++;
@@ -274,9 +275,8 @@ static void start_accepting(struct iocp *p, struct record *r)
             return;
         }
         for (unsigned i = 0; i < p->accepts_max; i++)
-            r->accepting[i] = (struct accepting){
-                .packet = { .endpoint = r->endpoint, .kind = PACKET_ACCEPT }, .socket = INVALID_SOCKET
-            };
+            r->accepting[i] = (struct accepting){ .packet = { .endpoint = r->endpoint, .kind = PACKET_ACCEPT },
+                .socket = INVALID_SOCKET };
     }
     list(p, r);
 }
@@ -328,8 +328,10 @@ static void send_some(struct iocp *p, struct tri_endpoint *endpoint)
     struct tri_send *send = (struct tri_send *)endpoint->write;
     struct record *r = record_of(endpoint);
     DWORD bytes = 0;
-    DWORD error = WSASend(socket_of(endpoint), send->pieces + send->state.first, send->count - send->state.first, &bytes,
-        0, start(&r->write), NULL) ? (DWORD)WSAGetLastError() : 0;
+    DWORD error = WSASend(socket_of(endpoint), send->pieces + send->state.first, send->count - send->state.first, &bytes, 0,
+                      start(&r->write), NULL)
+        ? (DWORD)WSAGetLastError()
+        : 0;
     if (!will_come(&r->write, error))
         sent(p, endpoint, tri_winsock_error(error), bytes);
 }
@@ -363,8 +365,7 @@ static void connect_now(struct iocp *p, struct tri_endpoint *endpoint)
         connected(p, endpoint, tri_winsock_error(error));
         return;
     }
-    if (!tri_connect_ex(socket_of(endpoint), (struct sockaddr *)&op->address, op->length, NULL, 0, &bytes,
-            start(&r->write)))
+    if (!tri_connect_ex(socket_of(endpoint), (struct sockaddr *)&op->address, op->length, NULL, 0, &bytes, start(&r->write)))
         error = (DWORD)WSAGetLastError();
     if (!will_come(&r->write, error))
         connected(p, endpoint, tri_winsock_error(error));
@@ -392,8 +393,9 @@ static int attach(struct tri_io_port *port, struct tri_endpoint *endpoint)
         tri_block_put(r, tag);
         return error;
     }
-    r->skips = tri_winsock_skips && SetFileCompletionNotificationModes(handle_of(endpoint),
-        FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE);
+    r->skips = tri_winsock_skips &&
+        SetFileCompletionNotificationModes(handle_of(endpoint),
+            FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE);
     endpoint->record = r;
     port->attached++;
     return 0;
@@ -453,9 +455,7 @@ static void handle_packet(struct iocp *p, OVERLAPPED *overlapped)
     tri_assert(packet->out);
     packet->out = false;
     switch (packet->kind) {
-    case PACKET_RECEIVE:
-        received(p, endpoint, error, bytes);
-        return;
+    case PACKET_RECEIVE: received(p, endpoint, error, bytes); return;
     case PACKET_ACCEPT:
         record_of(endpoint)->accepts--;
         accepted(p, (struct accepting *)(void *)packet, error);

@@ -23,7 +23,7 @@ struct tri_iocp {
     struct tri_io_port io; /* first */
     HANDLE handle;
     struct tri_job_object *jobs; /* those that are open */
-    uintptr_t next_key;   /* of the next job to be opened; none is used twice */
+    uintptr_t next_key;          /* of the next job to be opened; none is used twice */
 };
 
 /* Posts a packet. It does not fail: while the system is short of memory it tries again, and panics after a second or so.

@@ -105,8 +105,7 @@ static bool expect_end(struct tri_wait *wait)
     wait->unregistered = CreateEventW(NULL, TRUE, FALSE, NULL);
     if (!wait->unregistered)
         return false;
-    if (RegisterWaitForSingleObject(&wait->ending, wait->unregistered, on_unregistered, wait, INFINITE,
-            WT_EXECUTEONLYONCE))
+    if (RegisterWaitForSingleObject(&wait->ending, wait->unregistered, on_unregistered, wait, INFINITE, WT_EXECUTEONLYONCE))
         return true;
     CloseHandle(wait->unregistered);
     wait->unregistered = NULL;

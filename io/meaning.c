@@ -8,25 +8,30 @@ static const struct row {
     int error;
     unsigned char of[TRI_MEANING_KINDS];
 } rows[] = {
-#define ROW(error, receive, accept, send, connect, wait)                                                           \
-    { error, { [TRI_OP_RECEIVE] = TRI_##receive, [TRI_OP_ACCEPT] = TRI_##accept, [TRI_OP_SEND] = TRI_##send,          \
-                 [TRI_OP_CONNECT] = TRI_##connect, [TRI_MEANING_WAIT] = TRI_##wait } }
+#define ROW(error, receive, accept, send, connect, wait) \
+    { \
+        error, \
+        { \
+            [TRI_OP_RECEIVE] = TRI_##receive, [TRI_OP_ACCEPT] = TRI_##accept, [TRI_OP_SEND] = TRI_##send, \
+            [TRI_OP_CONNECT] = TRI_##connect, [TRI_MEANING_WAIT] = TRI_##wait \
+        } \
+    }
     /*                  RECEIVE     ACCEPT      SEND        CONNECT     a wait */
     ROW(TR_EINTR,       AGAIN,      AGAIN,      AGAIN,      AGAIN,      AGAIN),
-    ROW(TR_EAGAIN,      AGAIN,      AGAIN,      AGAIN,      CONNECTION, PAUSE),
-    ROW(TR_EALREADY,    CONNECTION, CONNECTION, CONNECTION, AGAIN,      PORT),
-    ROW(TR_ETIMEDOUT,   CONNECTION, CONNECTION, CONNECTION, CONNECTION, AGAIN),
-    ROW(TR_EBUSY,       CONNECTION, CONNECTION, CONNECTION, CONNECTION, PAUSE),
-    ROW(TR_ENOMEM,      PAUSE,      PAUSE,      PAUSE,      CONNECTION, PAUSE),
-    ROW(TR_ENOBUFS,     PAUSE,      PAUSE,      PAUSE,      CONNECTION, PAUSE),
-    ROW(TR_EMFILE,      CONNECTION, PAUSE,      CONNECTION, CONNECTION, PORT),
-    ROW(TR_ENFILE,      CONNECTION, PAUSE,      CONNECTION, CONNECTION, PORT),
-    ROW(TR_EBADF,       SOCKET,     SOCKET,     SOCKET,     SOCKET,     PORT),
-    ROW(TR_ENOTSOCK,    SOCKET,     SOCKET,     SOCKET,     SOCKET,     PORT),
-    ROW(TR_EINVAL,      SOCKET,     SOCKET,     SOCKET,     CONNECTION, PORT),
-    ROW(TR_EFAULT,      SOCKET,     SOCKET,     SOCKET,     SOCKET,     PORT),
+        ROW(TR_EAGAIN,      AGAIN,      AGAIN,      AGAIN,      CONNECTION, PAUSE),
+            ROW(TR_EALREADY,    CONNECTION, CONNECTION, CONNECTION, AGAIN,      PORT),
+                ROW(TR_ETIMEDOUT,   CONNECTION, CONNECTION, CONNECTION, CONNECTION, AGAIN),
+                    ROW(TR_EBUSY,       CONNECTION, CONNECTION, CONNECTION, CONNECTION, PAUSE),
+                        ROW(TR_ENOMEM,      PAUSE,      PAUSE,      PAUSE,      CONNECTION, PAUSE),
+                            ROW(TR_ENOBUFS,     PAUSE,      PAUSE,      PAUSE,      CONNECTION, PAUSE),
+                                ROW(TR_EMFILE,      CONNECTION, PAUSE,      CONNECTION, CONNECTION, PORT),
+                                    ROW(TR_ENFILE,      CONNECTION, PAUSE,      CONNECTION, CONNECTION, PORT),
+                                        ROW(TR_EBADF,       SOCKET,     SOCKET,     SOCKET,     SOCKET,     PORT),
+                                            ROW(TR_ENOTSOCK,    SOCKET,     SOCKET,     SOCKET,     SOCKET,     PORT),
+                                                ROW(TR_EINVAL,      SOCKET,     SOCKET,     SOCKET,     CONNECTION, PORT),
+                                                    ROW(TR_EFAULT,      SOCKET,     SOCKET,     SOCKET,     SOCKET,     PORT),
 #undef ROW
-};
+                                                };
 
 /* The others. accept(2): errors of the network and of the protocol are those of a connection that is not to be had, and
  * others are to be expected. */

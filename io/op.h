@@ -26,8 +26,8 @@ enum tri_op_kind { TRI_OP_RECEIVE, TRI_OP_ACCEPT, TRI_OP_SEND, TRI_OP_CONNECT };
 enum tri_op_state { TRI_OP_IDLE, TRI_OP_IN_FLIGHT, TRI_OP_DONE };
 
 enum {
-    TRI_OP_QUEUED = 1 << 0,   /* its message is in the mailbox */
-    TRI_OP_CANCELED = 1 << 1, /* cancel was called */
+    TRI_OP_QUEUED = 1 << 0,    /* its message is in the mailbox */
+    TRI_OP_CANCELED = 1 << 1,  /* cancel was called */
     TRI_OP_HELD = 1 << 2,      /* the port's: the system does not have it, it is to be tried again; */
     TRI_OP_CANCELING = 1 << 3, /* the answer to its cancel is awaited; */
     TRI_OP_ENDED = 1 << 4,     /* meanwhile it has ended */
@@ -82,9 +82,9 @@ struct tri_connect {
 struct tri_endpoint {
     struct tri_op read; /* RECEIVE or ACCEPT */
     tri_fd fd;
-    uint8_t ready;      /* the port's */
-    bool foreign;       /* a socket of the program's: of what kind, nobody knows; the transport's, before attach */
-    uint16_t spare;     /* the transport's */
+    uint8_t ready;  /* the port's */
+    bool foreign;   /* a socket of the program's: of what kind, nobody knows; the transport's, before attach */
+    uint16_t spare; /* the transport's */
     union {
         uint32_t place; /* the port's: in its again.h; */
         void *record;   /* or this */

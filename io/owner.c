@@ -68,8 +68,7 @@ static void undeliverable(tr_self *self, tr_ref to, tr_msg *m)
     tri_msg_free(m);
 }
 
-static const struct tri_runtime_type join_type =
-    TRI_RUNTIME_TYPE("tr_own", .handle = join, .undeliverable = undeliverable);
+static const struct tri_runtime_type join_type = TRI_RUNTIME_TYPE("tr_own", .handle = join, .undeliverable = undeliverable);
 static const struct tri_runtime_type leave_type =
     TRI_RUNTIME_TYPE("tr_disown", .handle = leave, .undeliverable = undeliverable);
 

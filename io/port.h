@@ -31,8 +31,8 @@ struct tri_io_port_class {
 struct tri_io_port {
     struct tri_port port; /* its class is a tri_io_port_class */
     struct tri_worker *worker;
-    uint32_t in_flight; /* operations, and what else of a backend's has to come home */
-    uint32_t attached;  /* descriptors */
+    uint32_t in_flight;                /* operations, and what else of a backend's has to come home */
+    uint32_t attached;                 /* descriptors */
     int64_t late_logged, stall_logged; /* when a line was last logged that many transports may have a reason for */
     struct tri_op *hungry; /* of transports that could not say something for want of memory, linked by msg.next_ */
 };
@@ -71,7 +71,7 @@ static inline const struct tri_io_port_class *tri_io_class(const struct tri_io_p
 }
 
 enum {
-    TRI_COPY_BYTES = 1024,     /* payloads up to this are copied into a block of their size */
+    TRI_COPY_BYTES = 1024,         /* payloads up to this are copied into a block of their size */
     TRI_RECEIVE_ROOM = 8192 - 128, /* bytes that a receive buffer holds: with its header 8 KiB */
 };
 

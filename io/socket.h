@@ -35,7 +35,7 @@ struct tri_socket_class {
     void (*close_it)(tri_fd fd);
     tri_fd (*accept_one)(tri_fd fd); /* non-blocking and close-on-exec: the descriptor, or an error; TR_EAGAIN when there is
                                       * none. NULL: only a port can accept */
-    bool inherits; /* what is accepted has the options of the listening socket */
+    bool inherits;                   /* what is accepted has the options of the listening socket */
 };
 
 enum { TRI_SIM_FD = 1 << 30 };

@@ -142,8 +142,7 @@ static int64_t left(tri_fd fd, bool *all)
     struct tcp_info info = { 0 };
     socklen_t length = sizeof info;
     int waiting;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
-        length > offsetof(struct tcp_info, tcpi_notsent_bytes)) {
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && length > offsetof(struct tcp_info, tcpi_notsent_bytes)) {
         *all = info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0;
         return (int64_t)info.tcpi_bytes_acked;
     }

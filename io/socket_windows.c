@@ -41,8 +41,8 @@ static int start_error;
 static int extension(SOCKET socket, GUID guid, void *function, DWORD size)
 {
     DWORD bytes;
-    return result_of(WSAIoctl(socket, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof guid, function, size, &bytes, NULL,
-        NULL));
+    return result_of(
+        WSAIoctl(socket, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof guid, function, size, &bytes, NULL, NULL));
 }
 
 /* Only the handles of the system itself keep the promise that no packet comes after a success. A program can be given
@@ -181,9 +181,7 @@ static int set_keepalive(tri_fd fd, int64_t after_ns)
 {
     int64_t ms = (after_ns + 999999) / 1000000;
     DWORD bytes;
-    struct tcp_keepalive values = {
-        .onoff = after_ns > 0, .keepalivetime = ms > INT32_MAX ? INT32_MAX : (ULONG)ms
-    };
+    struct tcp_keepalive values = { .onoff = after_ns > 0, .keepalivetime = ms > INT32_MAX ? INT32_MAX : (ULONG)ms };
     values.keepaliveinterval = values.keepalivetime / TRI_KEEPALIVES < 1000 ? 1000 : values.keepalivetime / TRI_KEEPALIVES;
     return result_of(WSAIoctl(socket_of(fd), SIO_KEEPALIVE_VALS, &values, sizeof values, NULL, 0, &bytes, NULL, NULL));
 }

@@ -50,9 +50,9 @@ int tri_tcp_settings_make(const tr_tcp_options *options, struct tri_tcp_settings
         .window = window < TRI_WINDOW_MAX ? window : TRI_WINDOW_MAX,
         .high = high,
         .low = low,
-        .write_max = !options->write_max                           ? WRITE_MAX
-                     : options->write_max < TRI_TCP_WRITE_LIMIT ? options->write_max
-                                                                 : TRI_TCP_WRITE_LIMIT,
+        .write_max = !options->write_max               ? WRITE_MAX
+            : options->write_max < TRI_TCP_WRITE_LIMIT ? options->write_max
+                                                       : TRI_TCP_WRITE_LIMIT,
         .idle_ns = options->idle_ns,
         .write_ns = options->write_ns,
         .keepalive_ns = options->keepalive_ns,
@@ -304,7 +304,7 @@ static int command(tr_self *self, tr_ref connection, const tri_tcp_command *body
     return tri_deliver(self, connection, m);
 }
 
-#define COMMAND(self, connection, function, ...)                                                                  \
+#define COMMAND(self, connection, function, ...) \
     (tri_check_self((self), function), command((self), (connection), &(const tri_tcp_command){ __VA_ARGS__ }))
 
 int tr_tcp_own(tr_self *self, tr_ref connection, tr_ref owner)
@@ -380,8 +380,7 @@ int tr_tcp_half_open(tr_self *self, tr_ref connection, bool on)
 
 int tr_tcp_timeouts(tr_self *self, tr_ref connection, int64_t idle_ns, int64_t write_ns)
 {
-    return COMMAND(self, connection, "tr_tcp_timeouts", .verb = TRI_TCP_TIMEOUTS, .idle_ns = idle_ns,
-        .write_ns = write_ns);
+    return COMMAND(self, connection, "tr_tcp_timeouts", .verb = TRI_TCP_TIMEOUTS, .idle_ns = idle_ns, .write_ns = write_ns);
 }
 
 int tr_tcp_nodelay(tr_self *self, tr_ref connection, bool on)

@@ -61,12 +61,12 @@ struct tri_tcp_settings {
     /* of one connection, if `own` */
     tr_address remote; /* which it is to connect to */
     int64_t last_activity, last_progress;
-    int64_t stalled; /* since when its window has been used up; 0: that was said, or it is not */
+    int64_t stalled;    /* since when its window has been used up; 0: that was said, or it is not */
     int64_t lingers;    /* until when */
     uint64_t discarded; /* bytes received since the close */
-    int64_t looked;  /* since when it has been idle for too long; 0: it is not */
-    int64_t left;    /* see tri_socket_left; when that was asked last */
-    tr_timer timer; /* of all that can take too long; or of the attempt to connect */
+    int64_t looked;     /* since when it has been idle for too long; 0: it is not */
+    int64_t left;       /* see tri_socket_left; when that was asked last */
+    tr_timer timer;     /* of all that can take too long; or of the attempt to connect */
     int64_t timer_due;
     tr_msg *writable; /* the tr_tcp_writable(true) to come, set aside when false was said */
     tr_msg *detach;   /* the request; it is waited for until then: */

@@ -399,8 +399,8 @@ static void on_info(tr_self *self, struct tri_tcp *me)
     bool open = me->end.fd != TRI_NO_FD;
     (void)tr_reply(self, tr_tcp_info, .local = open ? tri_socket_local(me->end.fd) : (tr_address){ 0 },
         .remote = open ? tri_socket_remote(me->end.fd) : (tr_address){ 0 }, .queued = me->queued,
-        .held = tri_tcp_held(self->slot, me), .window = me->settings->window,
-        .high = me->settings->high, .low = me->settings->low, .dropped = me->settings->dropped);
+        .held = tri_tcp_held(self->slot, me), .window = me->settings->window, .high = me->settings->high,
+        .low = me->settings->low, .dropped = me->settings->dropped);
 }
 
 static void on_command(tr_self *self, struct tri_tcp *me, const tr_msg *m)

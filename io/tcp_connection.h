@@ -7,17 +7,17 @@
 
 /* tri_tcp.flags */
 enum {
-    TRI_TCP_ATTACHED = 1 << 0,   /* the port knows the descriptor */
+    TRI_TCP_ATTACHED = 1 << 0, /* the port knows the descriptor */
     TRI_TCP_CONNECTING = 1 << 1,
-    TRI_TCP_OFFERED = 1 << 2,    /* accepted: has no owner yet */
-    TRI_TCP_WARD = 1 << 3,       /* the owner's slot knows us already */
-    TRI_TCP_TOLD = 1 << 4,       /* the owner was told that it is connected */
-    TRI_TCP_UNHANDLED = 1 << 5,  /* the owner has not handled what it was told last: it is told nothing more */
-    TRI_TCP_EOF = 1 << 6,        /* the peer sends no more, */
-    TRI_TCP_EOF_TOLD = 1 << 7,   /* the owner was told, */
+    TRI_TCP_OFFERED = 1 << 2,     /* accepted: has no owner yet */
+    TRI_TCP_WARD = 1 << 3,        /* the owner's slot knows us already */
+    TRI_TCP_TOLD = 1 << 4,        /* the owner was told that it is connected */
+    TRI_TCP_UNHANDLED = 1 << 5,   /* the owner has not handled what it was told last: it is told nothing more */
+    TRI_TCP_EOF = 1 << 6,         /* the peer sends no more, */
+    TRI_TCP_EOF_TOLD = 1 << 7,    /* the owner was told, */
     TRI_TCP_EOF_HANDLED = 1 << 8, /* and has handled that */
-    TRI_TCP_LOST = 1 << 9,       /* reading has failed with `reason`; what was received is still delivered */
-    TRI_TCP_SHUT = 1 << 10,      /* no more is written after what is queued */
+    TRI_TCP_LOST = 1 << 9,        /* reading has failed with `reason`; what was received is still delivered */
+    TRI_TCP_SHUT = 1 << 10,       /* no more is written after what is queued */
     TRI_TCP_SHUT_DONE = 1 << 11,
     TRI_TCP_CLOSING = 1 << 12,   /* closes when what is queued was sent */
     TRI_TCP_ENDING = 1 << 13,    /* closes when its operations are home */
@@ -40,7 +40,7 @@ enum {
 };
 
 #define TRI_TCP_CLOSE_NS TR_SECONDS(30)
-#define TRI_TCP_LOOK_NS  TR_MS(10) /* what has come by the time that idle time is over may be told so much later */
+#define TRI_TCP_LOOK_NS  TR_MS(10)      /* what has come by the time that idle time is over may be told so much later */
 #define TRI_TCP_STALL_NS TR_SECONDS(10) /* after so long it is said that a connection does not read */
 
 #ifdef NDEBUG
@@ -143,7 +143,7 @@ void tri_tcp_note_progress(tr_self *self, struct tri_tcp *me); /* or sent */
 void tri_tcp_note_stall(tr_self *self, struct tri_tcp *me);    /* the window is used up; logged if that lasts */
 
 void tri_tcp_wait_for_detach(tr_self *self, struct tri_tcp *me); /* which is given up when its asker gives it up */
-void tri_tcp_linger(tr_self *self, struct tri_tcp *me); /* ends it when its time for that is over */
+void tri_tcp_linger(tr_self *self, struct tri_tcp *me);          /* ends it when its time for that is over */
 void tri_tcp_set_timeouts(tr_self *self, struct tri_tcp *me, int64_t idle_ns, int64_t write_ns);
 void tri_tcp_on_timeout(tr_self *self, struct tri_tcp *me);
 

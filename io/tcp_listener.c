@@ -18,7 +18,7 @@ TR_DEFINE(tr_tcp_accept_paused);
 enum {
     BACKLOG = 1024,
     PAUSE_MS = 1000,
-    FAILURES = 16, /* after so many in a row, … */
+    FAILURES = 16,     /* after so many in a row, … */
     FAILURES_MS = 100, /* … so long a pause */
 };
 
@@ -32,9 +32,9 @@ struct listener {
     uint32_t count;
     struct tri_tcp_doors doors;
     uint16_t next_home; /* where the next connection goes */
-    bool paused;  /* for want of descriptors or memory, the last time at */
+    bool paused;        /* for want of descriptors or memory, the last time at */
     int64_t paused_at;
-    bool waits;   /* for a timer, to go on */
+    bool waits;        /* for a timer, to go on */
     uint32_t failures; /* connections that could not be accepted, in a row */
     bool ending, reset, deaf;
     int reason;
@@ -397,8 +397,8 @@ static int open_sockets(const tr_tcp_listen_options *options, tri_fd *fds)
         if (seen_before(&address, addresses, count))
             continue;
         tri_fd fd = count == TRI_TCP_SOCKETS_MAX ? TR_ELIMIT
-            : follows                    ? open_second(options, &addresses[count - 1], &fds[count - 1], &address)
-                                         : open_one(options, &address);
+            : follows                            ? open_second(options, &addresses[count - 1], &fds[count - 1], &address)
+                                                 : open_one(options, &address);
         if (fd == TR_EADDRNOTAVAIL || (fd == TR_EAFNOSUPPORT && (second || is_second))) {
             missing = complain(&address, fd);
             continue;

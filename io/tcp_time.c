@@ -107,8 +107,10 @@ static void look_at_stall(tr_self *self, struct tri_tcp *me, int64_t now)
         tr_address remote = tri_socket_remote(me->end.fd);
         s->stalled = 0;
         if (tri_port_may_log(&tri_io_port(self->worker)->stall_logged, now))
-            tri_log(TR_LOG_WARNING, "nothing has been read from %s for 10 s: what it sent before is still held, all of its "
-                "window of %u bytes", tr_address_text(&remote, text), s->window);
+            tri_log(TR_LOG_WARNING,
+                "nothing has been read from %s for 10 s: what it sent before is still held, all of its "
+                "window of %u bytes",
+                tr_address_text(&remote, text), s->window);
     }
 }
 

@@ -167,4 +167,3 @@ void tri_tcp_writes_drop(tr_self *self, struct tri_tcp *me)
     me->queued = me->offset = 0;
     me->flags &= ~(uint32_t)TRI_TCP_FLUSHING;
 }
-

@@ -26,13 +26,13 @@
 #include <unistd.h>
 
 enum {
-    ENTRIES = 512,        /* submissions noted before they must go to the kernel; halved as often as need be, … */
-    ENTRIES_MIN = 32,     /* … down to this, where memory may not be locked */
-    COMPLETIONS = 8,      /* for each of them */
-    BUFFERS = 256,        /* in the buffer ring; a power of two */
+    ENTRIES = 512,    /* submissions noted before they must go to the kernel; halved as often as need be, … */
+    ENTRIES_MIN = 32, /* … down to this, where memory may not be locked */
+    COMPLETIONS = 8,  /* for each of them */
+    BUFFERS = 256,    /* in the buffer ring; a power of two */
     GROUP = 0,
-    REAPED = 256,         /* completions handled in one poll */
-    SUBMIT_TRIES = 1000,  /* with a pause after each, until the kernel takes a submission */
+    REAPED = 256,        /* completions handled in one poll */
+    SUBMIT_TRIES = 1000, /* with a pause after each, until the kernel takes a submission */
 };
 
 /* Newer than the liburing of Debian 12 (Linux 6.10). */
@@ -56,7 +56,7 @@ struct uring {
     uint16_t place[BUFFERS];  /* of each number in it */
     uint16_t given;           /* counts them */
     bool bundles;             /* the kernel can fill several buffers at once */
-    struct tri_again again; /* what found no buffer, or the system is short of something for */
+    struct tri_again again;   /* what found no buffer, or the system is short of something for */
     int wake_fd;
     bool wake_armed;
 };
@@ -165,8 +165,7 @@ static void note_send(struct uring *u, struct tri_send *send)
     struct io_uring_sqe *entry = get_entry(u);
     int fd = send->op.endpoint->fd;
     if (send->count == 1) {
-        io_uring_prep_send(entry, fd, send->pieces[0].iov_base, send->pieces[0].iov_len,
-            MSG_NOSIGNAL | MSG_WAITALL);
+        io_uring_prep_send(entry, fd, send->pieces[0].iov_base, send->pieces[0].iov_len, MSG_NOSIGNAL | MSG_WAITALL);
     } else {
         send->state.header = (struct msghdr){ .msg_iov = send->pieces, .msg_iovlen = send->count };
         io_uring_prep_sendmsg(entry, fd, &send->state.header, MSG_NOSIGNAL | MSG_WAITALL);
@@ -408,7 +407,7 @@ static void reap(struct uring *u)
 {
     struct io_uring_cqe *entry;
     unsigned head, count = 0;
-    io_uring_for_each_cqe(&u->ring, head, entry) {
+    io_uring_for_each_cqe (&u->ring, head, entry) {
         completed(u, entry);
         if (++count == REAPED)
             break;
@@ -561,8 +560,7 @@ static struct io_uring_buf_ring *open_buffer_ring(struct io_uring *ring, unsigne
         return NULL;
     }
     memset(memory, 0, size);
-    struct io_uring_buf_reg registration = {
-        .ring_addr = (uint64_t)(uintptr_t)memory, .ring_entries = entries, .bgid = GROUP };
+    struct io_uring_buf_reg registration = { .ring_addr = (uint64_t)(uintptr_t)memory, .ring_entries = entries, .bgid = GROUP };
     *error = io_uring_register_buf_ring(ring, &registration, 0);
     if (!*error)
         return (struct io_uring_buf_ring *)(void *)memory;

@@ -130,8 +130,7 @@ static void release_piece(tr_buf *buf, tr_buf **dead)
     if (buf->next)
         drop(buf->next, dead);
     switch ((enum tri_buf_kind)buf->kind) {
-    case TRI_BUF_OWN:
-        break;
+    case TRI_BUF_OWN: break;
     case TRI_BUF_RECEIVED:
         if (!tr_ref_is_nobody(buf->account))
             tri_buf_returned(buf->account, buf->charge);
@@ -141,9 +140,7 @@ static void release_piece(tr_buf *buf, tr_buf **dead)
         if (buf->release)
             buf->release(buf->bytes, buf->arg);
         break;
-    case TRI_BUF_SLICE:
-        drop(buf->origin, dead);
-        break;
+    case TRI_BUF_SLICE: drop(buf->origin, dead); break;
     }
     tri_block_put(buf, buf->tag);
 }

@@ -33,9 +33,9 @@ struct tr_buf {
     struct tr_buf *next; /* holds a reference */
     struct tr_buf *last; /* of the chain; valid while the first piece has one reference; also links the dead */
     union {
-        struct tr_buf *origin;                          /* SLICE */
-        void (*release)(const void *bytes, void *arg);  /* ADOPTED */
-        size_t charge;                                  /* RECEIVED: bytes of the window it takes */
+        struct tr_buf *origin;                         /* SLICE */
+        void (*release)(const void *bytes, void *arg); /* ADOPTED */
+        size_t charge;                                 /* RECEIVED: bytes of the window it takes */
     };
     union {
         void *arg;      /* ADOPTED */

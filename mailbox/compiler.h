@@ -8,11 +8,11 @@
 #define tri_likely(x)   __builtin_expect(!!(x), 1)
 #define tri_unlikely(x) __builtin_expect(!!(x), 0)
 
-#define TRI_COLD __attribute__((cold, noinline))
+#define TRI_COLD     __attribute__((cold, noinline))
 #define TRI_NOINLINE __attribute__((noinline))
-#define TRI_INLINE static inline __attribute__((always_inline)) /* a part of the way of every message */
-#define TRI_LINE 64 /* bytes in a cache line; also what messages are aligned to */
-#define TRI_ALIGNED __attribute__((aligned(TRI_LINE)))
+#define TRI_INLINE   static inline __attribute__((always_inline)) /* a part of the way of every message */
+#define TRI_LINE     64 /* bytes in a cache line; also what messages are aligned to */
+#define TRI_ALIGNED  __attribute__((aligned(TRI_LINE)))
 
 #define tri_container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 

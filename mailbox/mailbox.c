@@ -25,13 +25,10 @@ static bool full(const struct tri_mailbox *box, uint64_t word, tr_msg *m)
         return false;
     switch (tri_mailbox_policy(box)) {
     case TRI_REJECT:
-    case TRI_DROP_NEW:
-        return true;
-    case TRI_STOP:
-        m->flags_ |= TRI_MSG_OVERFLOW | TRI_MSG_SYSTEM; /* fall through */
+    case TRI_DROP_NEW: return true;
+    case TRI_STOP: m->flags_ |= TRI_MSG_OVERFLOW | TRI_MSG_SYSTEM; /* fall through */
     case TRI_DROP_OLD:
-    case TRI_KEEP_LATEST:
-        break;
+    case TRI_KEEP_LATEST: break;
     }
     return waiting >= 2 * ck_pr_load_32(&box->bound); /* the owner has not come round to drop any */
 }

@@ -24,7 +24,7 @@ extern bool tri_panicked;
 extern char tri_panic_where[64];
 
 /* A condition that holds unless Troupe itself is wrong; checked in release builds, too. */
-#define tri_assert(condition)                                                                                     \
+#define tri_assert(condition) \
     (tri_likely(condition) ? (void)0 : tri_panic("%s:%d: broken invariant: %s", __FILE__, __LINE__, #condition))
 
 #endif

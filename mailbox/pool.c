@@ -187,8 +187,7 @@ static bool refill_slab(struct tri_pool *pool, unsigned class)
     if (!at)
         return false;
     struct tri_slab *slab = (void *)(at + size - TRI_LINE);
-    *slab = (struct tri_slab){ pool->slabs, at, size, (uint32_t)((size - TRI_LINE) / block), 0,
-        (uint16_t)class, large };
+    *slab = (struct tri_slab){ pool->slabs, at, size, (uint32_t)((size - TRI_LINE) / block), 0, (uint16_t) class, large };
     pool->slabs = slab;
     ck_pr_add_64(&table.slabs, size);
     pool->slab[class].count++;
@@ -308,7 +307,7 @@ static void give_back_slab(struct tri_pool *pool, const struct tri_slab *slab)
 /* The blocks of free slabs leave the lists, and those slabs the pool. */
 static void give_back(struct tri_pool *pool, const struct slabs *slabs, bool all)
 {
-    for (unsigned class = 0; class < TRI_CLASSES; class++)
+    for (unsigned class = 0; class < TRI_CLASSES; class ++)
         for (struct tri_free **at = &pool->free[class]; *at;)
             if (is_free(pool, slab_of(slabs, *at), all))
                 *at = (*at)->next;
@@ -332,7 +331,7 @@ static void trim(struct tri_pool *pool, bool all)
     collect(pool);
     if (!sort_slabs(pool, &slabs))
         return;
-    for (unsigned class = 0; class < TRI_CLASSES; class++)
+    for (unsigned class = 0; class < TRI_CLASSES; class ++)
         for (const struct tri_free *block = pool->free[class]; block; block = block->next)
             slab_of(&slabs, block)->free++;
     give_back(pool, &slabs, all);
@@ -379,7 +378,7 @@ static int64_t length(const struct tri_free *list)
 static int64_t out(const struct tri_pool *pool)
 {
     int64_t count = pool->carved - length(pool->returned);
-    for (unsigned class = 0; class < TRI_CLASSES; class++)
+    for (unsigned class = 0; class < TRI_CLASSES; class ++)
         count -= length(pool->free[class]);
     return count;
 }

@@ -24,13 +24,13 @@
 #include <stdbool.h>
 
 enum {
-    TRI_CLASSES = 21,           /* 64, 128, 192, 256, 384, 512, 768, 1024, 1536 … 65536, 98304 bytes */
-    TRI_CLASS_MEMORY = 31,      /* not from a pool */
+    TRI_CLASSES = 21,      /* 64, 128, 192, 256, 384, 512, 768, 1024, 1536 … 65536, 98304 bytes */
+    TRI_CLASS_MEMORY = 31, /* not from a pool */
     TRI_CLASS_BITS = 5,
-    TRI_BLOCK_MAX = 98304,      /* bytes; larger blocks come from tri_memory */
+    TRI_BLOCK_MAX = 98304, /* bytes; larger blocks come from tri_memory */
     TRI_POOLS_MAX = 1024,
-    TRI_OUTGOING = 16,          /* chains for other pools that a pool fills at the same time */
-    TRI_OUTGOING_BLOCKS = 32,   /* length at which such a chain is sent home: one exchange per so many blocks */
+    TRI_OUTGOING = 16,        /* chains for other pools that a pool fills at the same time */
+    TRI_OUTGOING_BLOCKS = 32, /* length at which such a chain is sent home: one exchange per so many blocks */
 };
 
 typedef uint16_t tri_tag; /* class | home pool << TRI_CLASS_BITS */
@@ -59,14 +59,14 @@ struct tri_pool {
     struct tri_free *free[TRI_CLASS_MEMORY + 1]; /* nothing beyond TRI_CLASSES */
     struct {
         char *at, *end;
-        uint32_t count; /* that there are */
+        uint32_t count;  /* that there are */
     } slab[TRI_CLASSES]; /* what has not been carved yet */
     struct tri_slab *slabs;
     unsigned int trimmed; /* how often that had been asked for when it last was */
-    int64_t carved; /* blocks that there are */
-    tri_tag tag; /* of its blocks, but for the class */
-    bool open; /* guarded by the table's lock */
-    bool flushed; /* `outgoing` is empty */
+    int64_t carved;       /* blocks that there are */
+    tri_tag tag;          /* of its blocks, but for the class */
+    bool open;            /* guarded by the table's lock */
+    bool flushed;         /* `outgoing` is empty */
     struct tri_outgoing outgoing[TRI_OUTGOING];
     TRI_ALIGNED struct tri_free *returned; /* pushed to by any thread, taken whole by the owner */
 };

@@ -22,8 +22,8 @@ struct tri_job {
 struct tri_runner {
     struct tri_blocking *pool;
     struct tri_runner *next, **self; /* in the pool's list */
-    struct tri_job *job; /* that it runs; NULL: none. For itself */
-    const char *owner;  /* of the job that it runs, for messages; NULL: none. Written by itself, read by any thread */
+    struct tri_job *job;             /* that it runs; NULL: none. For itself */
+    const char *owner; /* of the job that it runs, for messages; NULL: none. Written by itself, read by any thread */
     uint64_t owner_ref;
 };
 

@@ -228,7 +228,7 @@ bool tri_condition_wait_until(struct tri_condition *condition, pthread_mutex_t *
 
 void tri_bell_ring(struct tri_bell *bell)
 {
-    int error = errno; /* it may be a signal handler's */
+    int error = errno;     /* it may be a signal handler's */
     ck_pr_fence_release(); /* what has changed before it; pairs with tri_bell_heard() */
     ck_pr_inc_32(&bell->rings);
     syscall(SYS_futex, &bell->rings, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);

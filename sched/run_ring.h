@@ -82,7 +82,7 @@ static inline uint32_t tri_ring_steal(struct tri_ring *ring, const struct tri_ri
     do {
         ck_pr_fence_load(); /* head before tail */
         count = ck_pr_load_32(&from->tail) - head;
-        ck_pr_fence_acquire(); /* tail before slots and entries; pairs with the release fences before a new tail */
+        ck_pr_fence_acquire();       /* tail before slots and entries; pairs with the release fences before a new tail */
         if (count > TRI_RING_SIZE) { /* head was taken on while the tail was read */
             head = ck_pr_load_32(&from->head);
             continue;

@@ -38,15 +38,15 @@
 
 enum {
     TRI_WORKERS_MAX = 1000,
-    TRI_OWN_WORKERS_MAX = 256,      /* of those, for actors with a thread of their own */
-    TRI_TURN_MESSAGES = 64,         /* a turn ends after so many messages */
-    TRI_TURN_NS = 200000,           /* or after this time */
-    TRI_ATTEND_NS = 100000,         /* a busy worker looks at port and timers this often */
-    TRI_LATE_NS = 1000000,          /* timers that are due for so long have been held up, and so has what was to come before them */
-    TRI_LOOKS = 512,                /* at the port before timers are fired, at most */
-    TRI_GLANCE_NS = 25000,          /* a busy worker reads the clock about this often */
-    TRI_TIMERS_AT_ONCE = 1024,      /* timers fired before actors run again */
-    TRI_TIMERS_APART = 16,          /* ticks of the wheel between two times that a sleeping worker wakes up for timers, at most */
+    TRI_OWN_WORKERS_MAX = 256, /* of those, for actors with a thread of their own */
+    TRI_TURN_MESSAGES = 64,    /* a turn ends after so many messages */
+    TRI_TURN_NS = 200000,      /* or after this time */
+    TRI_ATTEND_NS = 100000,    /* a busy worker looks at port and timers this often */
+    TRI_LATE_NS = 1000000, /* timers that are due for so long have been held up, and so has what was to come before them */
+    TRI_LOOKS = 512,       /* at the port before timers are fired, at most */
+    TRI_GLANCE_NS = 25000, /* a busy worker reads the clock about this often */
+    TRI_TIMERS_AT_ONCE = 1024, /* timers fired before actors run again */
+    TRI_TIMERS_APART = 16, /* ticks of the wheel between two times that a sleeping worker wakes up for timers, at most */
 };
 
 /* tri_sched.rescue */
@@ -61,24 +61,24 @@ struct tri_sched_config {
     struct tri_clock *clock;
     struct tri_sim *sim; /* plays the workers, which have no threads then; NULL: they have */
     int64_t watchdog_ns; /* a handler that runs longer is named in the log; 0: none */
-    int64_t spin_ns; /* a worker that has nothing to run looks on for so long before it sleeps */
+    int64_t spin_ns;     /* a worker that has nothing to run looks on for so long before it sleeps */
     tri_port_open *port_open;
-    void *port_arg;            /* while the system is opened; */
+    void *port_arg;                 /* while the system is opened; */
     tri_port_open *port_open_later; /* of workers that are added, without an argument */
 
     /* From the floor above. */
     void (*turn)(struct tri_worker *worker, struct tri_runnable *r); /* calls tri_worker_count_message */
     void (*errand)(struct tri_worker *worker, struct ck_stack_entry *errand);
     void (*fire)(struct tri_timer *timer, void *worker);
-    int (*worker_start)(struct tri_worker *worker);                             /* on its thread, before the first turn */
-    void (*worker_stop)(struct tri_worker *worker);                             /* on its thread, after the last */
-    void (*describe)(struct tri_worker *worker, char *text, size_t size);       /* what it handles; any thread */
+    int (*worker_start)(struct tri_worker *worker);                       /* on its thread, before the first turn */
+    void (*worker_stop)(struct tri_worker *worker);                       /* on its thread, after the last */
+    void (*describe)(struct tri_worker *worker, char *text, size_t size); /* what it handles; any thread */
 
     /* When a worker is held (rescue.h); NULL: there is nothing of the kind. */
-    bool (*waits)(struct tri_worker *victim);      /* whether something of that floor's lies with it, about; any thread */
-    void (*rescue)(struct tri_worker *victim, struct tri_worker *rescuer);      /* takes it; in the victim's possession */
-    bool (*move)(struct tri_runnable *r, struct tri_worker *victim);            /* whether r, of its inbox, may begin elsewhere */
-    bool (*stays)(struct tri_timer *timer, struct tri_worker *victim);          /* whether it is for one that is pinned there */
+    bool (*waits)(struct tri_worker *victim); /* whether something of that floor's lies with it, about; any thread */
+    void (*rescue)(struct tri_worker *victim, struct tri_worker *rescuer); /* takes it; in the victim's possession */
+    bool (*move)(struct tri_runnable *r, struct tri_worker *victim);   /* whether r, of its inbox, may begin elsewhere */
+    bool (*stays)(struct tri_timer *timer, struct tri_worker *victim); /* whether it is for one that is pinned there */
     void *arg;
 };
 
@@ -101,22 +101,22 @@ struct tri_monitor {
 
 struct tri_sched {
     struct tri_sched_config config;
-    unsigned count;     /* workers that share what there is to do; */
-    unsigned int all;   /* with them, and behind them, those of one actor each: read it by tri_sched_all() */
+    unsigned count;   /* workers that share what there is to do; */
+    unsigned int all; /* with them, and behind them, those of one actor each: read it by tri_sched_all() */
     unsigned room;
     struct tri_worker **workers;
     pthread_t *threads;
     int64_t looked; /* when the monitor did last, or a simulation; see tri_worker_now() */
 
     TRI_ALIGNED uint32_t sleepers; /* workers that are parked, about: a hint that saves looking at their states */
-    uint32_t own_sleepers;         /* the same of those of one actor each; counted so that to count is a fence for them, too */
-    uint32_t searchers;            /* 1 while some worker may search for work to steal */
+    uint32_t own_sleepers; /* the same of those of one actor each; counted so that to count is a fence for them, too */
+    uint32_t searchers;    /* 1 while some worker may search for work to steal */
     unsigned int stopping;
-    unsigned int rescue;           /* enum tri_rescue_state: whether a worker that is held has to be looked after */
+    unsigned int rescue; /* enum tri_rescue_state: whether a worker that is held has to be looked after */
     bool can_rescue;
 
     TRI_ALIGNED pthread_mutex_t lock; /* of the global list, and of starting and stopping */
-    struct tri_condition started; /* and stopped */
+    struct tri_condition started;     /* and stopped */
     struct tri_run_list global;
     struct tri_run_batch *batches, **batches_end;
     uint32_t global_length; /* of both; read without the lock */

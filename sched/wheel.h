@@ -38,7 +38,7 @@ struct tri_wheel {
     uint64_t tick; /* everything before it has been dealt with */
     bool sorted;   /* the slot of `tick` is in the order of deadlines */
     size_t count;
-    int64_t next; /* nothing is to be done before; or later than that, if a timer was cancelled */
+    int64_t next;               /* nothing is to be done before; or later than that, if a timer was cancelled */
     struct cork_dllist put_off; /* timers that were due and have been put off */
     uint64_t used[TRI_WHEEL_LEVELS][TRI_WHEEL_SLOTS / 64]; /* which slots are not empty */
     struct cork_dllist slots[TRI_WHEEL_LEVELS][TRI_WHEEL_SLOTS];

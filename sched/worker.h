@@ -63,35 +63,35 @@ struct tri_worker {
     struct tri_pool *pool;
     struct tri_run_list pinned;
     struct tri_runnable *next_pinned; /* the same as `next`, for a pinned one */
-    int64_t now;            /* the clock when it was last read */
-    int64_t turn_start;     /* about when the running turn began, never later */
-    int64_t fired, fired_before; /* when timers fired last, and the time before that; */
-    uint32_t fired_then;    /* and how many the last time */
-    int64_t attended;       /* when the port, the timers and the inbox were last looked at */
-    uint32_t glance;        /* messages until the clock is read again */
-    uint32_t glance_every;  /* and that many from then on: about 25 us worth of them */
-    uint32_t turn_messages; /* a turn ends after so many */
+    int64_t now;                      /* the clock when it was last read */
+    int64_t turn_start;               /* about when the running turn began, never later */
+    int64_t fired, fired_before;      /* when timers fired last, and the time before that; */
+    uint32_t fired_then;              /* and how many the last time */
+    int64_t attended;                 /* when the port, the timers and the inbox were last looked at */
+    uint32_t glance;                  /* messages until the clock is read again */
+    uint32_t glance_every;            /* and that many from then on: about 25 us worth of them */
+    uint32_t turn_messages;           /* a turn ends after so many */
     uint16_t index;
-    uint8_t in_a_row;       /* turns taken from `next` and `next_pinned` */
+    uint8_t in_a_row; /* turns taken from `next` and `next_pinned` */
     bool attend_due;
-    bool had_surplus;       /* when last looked */
-    bool own;               /* runs one actor, and what is pinned here with it (own.c) */
-    bool searching;         /* holds the system's one permission to search */
-    bool pinned_first;      /* whose turn it is between `pinned` and `ring` */
-    bool list_first;        /* and between what the system has in a list and what in batches */
-    uint32_t spun_turns;    /* `turns` when it had nothing to run, */
-    int64_t spun_since;     /* and since when that is so */
-    uint32_t made_room;     /* the ring's head when its older half was last given away, so that others get their turn */
+    bool had_surplus;    /* when last looked */
+    bool own;            /* runs one actor, and what is pinned here with it (own.c) */
+    bool searching;      /* holds the system's one permission to search */
+    bool pinned_first;   /* whose turn it is between `pinned` and `ring` */
+    bool list_first;     /* and between what the system has in a list and what in batches */
+    uint32_t spun_turns; /* `turns` when it had nothing to run, */
+    int64_t spun_since;  /* and since when that is so */
+    uint32_t made_room;  /* the ring's head when its older half was last given away, so that others get their turn */
     struct tri_random random;
     bool taken; /* `own`: by an actor; with the system's own_lock */
     int opened; /* `own`: 1, or why its thread could not begin; with the system's lock */
 
     /* read or written by others */
     TRI_ALIGNED struct tri_runnable *next;
-    struct tri_runnable *running; /* for the monitor and for panics */
-    uint32_t turns;               /* counts turns, so that the monitor sees whether the worker moves */
+    struct tri_runnable *running;    /* for the monitor and for panics */
+    uint32_t turns;                  /* counts turns, so that the monitor sees whether the worker moves */
     uint32_t steals, parks, rescues; /* for the statistics */
-    unsigned int stuck;           /* the monitor found it not moving: everything may be stolen, and what waits is rescued */
+    unsigned int stuck; /* the monitor found it not moving: everything may be stolen, and what waits is rescued */
     TRI_ALIGNED struct ck_stack inbox;
     struct ck_stack errands;
     unsigned int state; /* enum tri_worker_state */
@@ -115,7 +115,7 @@ static inline void tri_worker_schedule(struct tri_worker *worker, struct tri_run
         tri_worker_schedule_slowly(worker, r);
         return;
     }
-    ck_pr_fence_release(); /* the runnable before the pointer to it, for a thief */
+    ck_pr_fence_release();             /* the runnable before the pointer to it, for a thief */
     ck_pr_store_ptr(&worker->next, r); /* no exchange: see worker.c */
 }
 
@@ -159,7 +159,7 @@ static inline struct tri_runnable *tri_worker_follow(struct tri_worker *worker)
     if (!ck_pr_load_ptr(&worker->next) || worker->in_a_row == TRI_NEXT_IN_A_ROW || worker->next_pinned || worker->attend_due)
         return NULL;
     struct tri_runnable *r = ck_pr_fas_ptr(&worker->next, NULL); /* which this worker put there: nothing to acquire */
-    if (tri_unlikely(!r)) /* a thief was faster */
+    if (tri_unlikely(!r))                                        /* a thief was faster */
         return NULL;
     worker->in_a_row++;
     tri_worker_begin(worker, r);

@@ -83,8 +83,7 @@ static inline void close_system(void)
 }
 
 /* The next message, which must come and be of this type. */
-#define expect(name)                                                                                              \
-    expect_((tr_probe_receive(probe, SOON)), &name##_type, #name, __LINE__)
+#define expect(name) expect_((tr_probe_receive(probe, SOON)), &name##_type, #name, __LINE__)
 
 static inline const tr_msg *expect_(const tr_msg *m, const tr_type *type, const char *name, int line)
 {
@@ -93,17 +92,16 @@ static inline const tr_msg *expect_(const tr_msg *m, const tr_type *type, const 
     return m;
 }
 
-#define expect_nothing(ns)                                                                                        \
-    do {                                                                                                          \
-        const tr_msg *surprise_ = tr_probe_receive(probe, (ns));                                                  \
-        cr_assert_null(surprise_, "a %s came", surprise_->type->name);                                            \
+#define expect_nothing(ns) \
+    do { \
+        const tr_msg *surprise_ = tr_probe_receive(probe, (ns)); \
+        cr_assert_null(surprise_, "a %s came", surprise_->type->name); \
     } while (0)
 
 /* Goes round until the condition holds, for what needs two threads to be where they shall be: on a busy machine it may take
  * many rounds. Whether it did hold is to be asserted behind it. */
-#define rounds_until(condition)                                                                                   \
-    for (int64_t limit_ = tri_clock_now(&tri_clock_real) + SOON;                                                  \
-         !(condition) && tri_clock_now(&tri_clock_real) < limit_;)
+#define rounds_until(condition) \
+    for (int64_t limit_ = tri_clock_now(&tri_clock_real) + SOON; !(condition) && tri_clock_now(&tri_clock_real) < limit_;)
 
 /* ---- how much ---------------------------------------------------------------------------------------------------- */
 
@@ -251,8 +249,7 @@ static inline void expect_logged(const char *text)
 
 /* A process that runs this function must die of a panic whose report holds all of these texts. To be called when no other
  * thread runs: before a system is opened. */
-#define expect_panic(function, ...)                                                                               \
-    expect_panic_((function), #function, (const char *const[]){ __VA_ARGS__, NULL })
+#define expect_panic(function, ...) expect_panic_((function), #function, (const char *const[]){ __VA_ARGS__, NULL })
 
 static inline void expect_panic_(void (*function)(void), const char *name, const char *const *texts)
 {

@@ -37,13 +37,13 @@ static inline void breathe(unsigned looks)
 }
 
 /* Waits until the condition, which is evaluated again and again, holds. */
-#define wait_until(condition)                                                                                     \
-    do {                                                                                                          \
-        int64_t limit_ = real_now() + PATIENCE;                                                                   \
-        for (unsigned looks_ = 0; !(condition); looks_++) {                                                       \
-            cr_assert_lt(real_now(), limit_, "waited in vain for: %s", #condition);                               \
-            breathe(looks_);                                                                                      \
-        }                                                                                                         \
+#define wait_until(condition) \
+    do { \
+        int64_t limit_ = real_now() + PATIENCE; \
+        for (unsigned looks_ = 0; !(condition); looks_++) { \
+            cr_assert_lt(real_now(), limit_, "waited in vain for: %s", #condition); \
+            breathe(looks_); \
+        } \
     } while (0)
 
 static inline pthread_t start_thread(void *(*run)(void *arg), void *arg)

@@ -74,12 +74,10 @@ static int fixed_account(tr_self *self, void *state, const tr_msg *m)
     return account(self, state, m);
 }
 
-static const tr_actor account_actor = {
-    TR_SPEC, .name = "account", .start = account_start, .receive = account, .state_size = sizeof(struct account)
-};
-static const tr_actor fixed_account_actor = {
-    TR_SPEC, .name = "account", .start = account_start, .receive = fixed_account, .state_size = sizeof(struct account)
-};
+static const tr_actor account_actor = { TR_SPEC, .name = "account", .start = account_start, .receive = account,
+    .state_size = sizeof(struct account) };
+static const tr_actor fixed_account_actor = { TR_SPEC, .name = "account", .start = account_start, .receive = fixed_account,
+    .state_size = sizeof(struct account) };
 
 /* ---- a transfer, in the branch that pays ------------------------------------------------------------------------- */
 
@@ -158,7 +156,8 @@ static int payer_start(tr_self *self, void *state, const void *arg)
         accounts[i] = tr_spawn(self, spec, NULL);
     for (uint32_t i = 0; i < TRANSFERS; i++) {
         struct payment payment = { .from = accounts[tr_random_below(self, ACCOUNTS)],
-            .order = { .transfer = i, .account = tr_random_below(self, ACCOUNTS),
+            .order = { .transfer = i,
+                .account = tr_random_below(self, ACCOUNTS),
                 .cents = 1 + tr_random_below(self, CENTS / TRANSFERS) } };
         tr_spawn(self, &transfer_actor, &payment, .monitor = true);
     }
@@ -210,8 +209,7 @@ static int session(tr_self *self, void *state, const tr_msg *m)
     struct session *me = state;
     if (tr_is(tr_tcp_data, m) && me->have < sizeof me->order) {
         me->connection = m->from;
-        me->have += tr_buf_read(tr_body(tr_tcp_data, m)->buf, 0, (char *)&me->order + me->have,
-            sizeof me->order - me->have);
+        me->have += tr_buf_read(tr_body(tr_tcp_data, m)->buf, 0, (char *)&me->order + me->have, sizeof me->order - me->have);
         TR_SOMETIMES(me->have < sizeof me->order);
         if (me->have == sizeof me->order)
             tr_ask(self, me->branch.accounts[me->order.account % ACCOUNTS], TR_SECONDS(1), deposit,
@@ -283,11 +281,8 @@ int main(int argc, char **argv)
 {
     bool fixed = argc > 1 && strcmp(argv[1], "--fixed") == 0;
     const tr_actor *spec = fixed ? &fixed_account_actor : &account_actor;
-    const tr_sim_host hosts[] = {
-        { .name = "north", .address = "10.0.0.1", .actor = &payer_actor, .arg = &spec },
-        { .name = "south", .address = "10.0.0.2", .actor = &branch_actor, .arg = &spec },
-        { 0 }
-    };
+    const tr_sim_host hosts[] = { { .name = "north", .address = "10.0.0.1", .actor = &payer_actor, .arg = &spec },
+        { .name = "south", .address = "10.0.0.2", .actor = &branch_actor, .arg = &spec }, { 0 } };
     argv[fixed] = argv[0]; /* the rest is for the simulation */
     return tr_sim_main(argc - fixed, argv + fixed, &options, hosts);
 }

@@ -10,7 +10,7 @@
 
 #include <troupe/troupe.h>
 
-extern const tr_actor chat_room_actor;    /* one of them, supervised, with this name: */
+extern const tr_actor chat_room_actor; /* one of them, supervised, with this name: */
 #define CHAT_ROOM "chat room"
 extern const tr_actor chat_session_actor; /* one for each client: for tr_tcp_serve */
 

@@ -65,8 +65,8 @@ static inline int options_next(const char *program, int argc, char **argv, const
     if (wrong && a_letter)
         options_fail(program, "unrecognized option '-%c'", optopt);
     if (wrong && optopt)
-        options_fail(program, strchr(word, '=') ? "option '%s' doesn't allow an argument"
-                                                : "option '%s' requires an argument", word);
+        options_fail(program,
+            strchr(word, '=') ? "option '%s' doesn't allow an argument" : "option '%s' requires an argument", word);
     if (wrong)
         options_fail(program, "unrecognized option '%s'", word);
     return option;

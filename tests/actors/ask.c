@@ -44,22 +44,15 @@ static int server_receive(tr_self *self, void *state, const tr_msg *m)
         cr_assert_eq(q->how, REPLY, "the request stays readable");
         return TR_CONTINUE;
     case TAKE_AND_CRASH:
-    case TAKE:
-        me->taken[me->count++] = tr_take(self, m);
-        return q->how == TAKE ? TR_CONTINUE : TR_EPROTO;
+    case TAKE: me->taken[me->count++] = tr_take(self, m); return q->how == TAKE ? TR_CONTINUE : TR_EPROTO;
     case REFUSE:
         cr_assert_eq(tr_refuse(self, NULL, -1000 - q->n), m->call ? 0 : TR_EINVAL);
         cr_assert_eq(q->how, REFUSE);
         return TR_CONTINUE;
-    case STAY_SILENT:
-        return TR_CONTINUE;
-    case CRASH:
-        return TR_EPROTO;
-    case END:
-        return TR_STOP;
-    case REPLY_AND_CRASH:
-        cr_assert_eq(tr_reply(self, answer, .n = q->n + 1), 0);
-        return TR_EPROTO;
+    case STAY_SILENT: return TR_CONTINUE;
+    case CRASH: return TR_EPROTO;
+    case END: return TR_STOP;
+    case REPLY_AND_CRASH: cr_assert_eq(tr_reply(self, answer, .n = q->n + 1), 0); return TR_EPROTO;
     case REPLY_TOO_MUCH:
         cr_assert_eq(tr_reply_(self, NULL, &oversized_type, oversized_body, sizeof oversized_body), TR_EMSGSIZE);
         return TR_CONTINUE;
@@ -67,8 +60,8 @@ static int server_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_EFAULT;
 }
 
-static const tr_actor server_actor = {
-    TR_SPEC, .name = "server", .receive = server_receive, .state_size = sizeof(struct server) };
+static const tr_actor server_actor = { TR_SPEC, .name = "server", .receive = server_receive,
+    .state_size = sizeof(struct server) };
 
 static tr_ref make_server(void)
 {
@@ -102,7 +95,7 @@ static struct asking probe_ask(tr_ref to, int64_t timeout, enum how how, int n)
 }
 
 #define expect_answer(asking, by, number) expect_answer_((asking), (by), (number), __LINE__)
-#define expect_failure(asking, reason) expect_failure_((asking), (reason), __LINE__)
+#define expect_failure(asking, reason)    expect_failure_((asking), (reason), __LINE__)
 
 static void expect_answer_(struct asking asking, tr_ref by, int n, int line)
 {
@@ -171,8 +164,12 @@ Test(ask, why_there_is_no_answer)
         enum how how;
         int reason;
     } ways[] = {
-        { REFUSE, -1005 }, { STAY_SILENT, TR_EUNANSWERED }, { CRASH, TR_ECRASHED }, { END, TR_EDOWN },
-        { TAKE_AND_CRASH, TR_ECRASHED }, { REPLY_TOO_MUCH, TR_EMSGSIZE },
+        { REFUSE, -1005 },
+        { STAY_SILENT, TR_EUNANSWERED },
+        { CRASH, TR_ECRASHED },
+        { END, TR_EDOWN },
+        { TAKE_AND_CRASH, TR_ECRASHED },
+        { REPLY_TOO_MUCH, TR_EMSGSIZE },
     };
     open_system(2);
     for (unsigned i = 0; i < sizeof ways / sizeof ways[0]; i++) {
@@ -215,8 +212,8 @@ static int refuse_the_taken(tr_self *self, void *state, const tr_msg *m)
     *taken = NULL;
     return TR_CONTINUE;
 }
-static const tr_actor refusing_actor = {
-    TR_SPEC, .name = "refusing", .receive = refuse_the_taken, .state_size = sizeof(tr_msg *) };
+static const tr_actor refusing_actor = { TR_SPEC, .name = "refusing", .receive = refuse_the_taken,
+    .state_size = sizeof(tr_msg *) };
 
 Test(ask, a_taken_request_can_be_refused)
 {
@@ -794,8 +791,8 @@ static int reply_and_report(tr_self *self, void *state, const tr_msg *m)
     tr_send(self, m->from, answer, .n = result);
     return TR_CONTINUE;
 }
-static const tr_actor reporting_actor = {
-    TR_SPEC, .name = "reporting", .receive = reply_and_report, .state_size = sizeof(tr_msg *) };
+static const tr_actor reporting_actor = { TR_SPEC, .name = "reporting", .receive = reply_and_report,
+    .state_size = sizeof(tr_msg *) };
 
 Test(ask, an_asker_that_is_gone_is_told_to_whoever_replies)
 {
@@ -867,8 +864,7 @@ Test(ask, without_memory_to_wait_for_an_answer_nothing_is_sent)
 {
     tri_pool_off();
     open_system(1);
-    struct poor_asking poor = { .asking = { .to = make_server(), .timeout = SOON, .how = REPLY }, .nth = 2,
-        .and_after = true };
+    struct poor_asking poor = { .asking = { .to = make_server(), .timeout = SOON, .how = REPLY }, .nth = 2, .and_after = true };
     tr_probe_do(probe, ask_without_memory, &poor); /* the first is the request; the second is for the promise */
     cr_assert_eq(poor.asking.call.bits, 0u);
     expect_answer(probe_ask(poor.asking.to, SOON, REPLY, 1), poor.asking.to, 2);
@@ -891,8 +887,8 @@ static int reply_without_memory(tr_self *self, void *state, const tr_msg *m)
     tri_memory_fail(0, false);
     return TR_CONTINUE;
 }
-static const tr_actor poor_actor = {
-    TR_SPEC, .name = "poor", .receive = reply_without_memory, .state_size = sizeof(tr_msg *) };
+static const tr_actor poor_actor = { TR_SPEC, .name = "poor", .receive = reply_without_memory,
+    .state_size = sizeof(tr_msg *) };
 
 Test(ask, without_memory_for_the_reply_the_asker_is_told_that)
 {
@@ -949,9 +945,8 @@ static const tr_child stormy_children[STORM_SERVERS] = {
     { .name = "stormy 2", .actor = &stormy_actor, .intensity = 1000, .period_ns = 1 },
     { .name = "stormy 3", .actor = &stormy_actor, .intensity = 1000, .period_ns = 1 },
 };
-static const tr_supervisor stormy_supervisor = {
-    TR_SUPERVISOR, .name = "storm", .children = stormy_children, .count = STORM_SERVERS, .backoff_ns = 1,
-    .backoff_max_ns = 1 }; /* at once: the storm is over soon */
+static const tr_supervisor stormy_supervisor = { TR_SUPERVISOR, .name = "storm", .children = stormy_children,
+    .count = STORM_SERVERS, .backoff_ns = 1, .backoff_max_ns = 1 }; /* at once: the storm is over soon */
 
 struct stormy_asker {
     tr_ref master;
@@ -1043,8 +1038,7 @@ static int stormy_asker_start(tr_self *self, void *state, const void *arg)
 }
 
 static const tr_actor stormy_asker_actor = { TR_SPEC, .name = "asker", .start = stormy_asker_start,
-    .receive = stormy_asker_receive, .state_size = sizeof(struct stormy_asker),
-    .arg_size = sizeof(struct stormy_asker) };
+    .receive = stormy_asker_receive, .state_size = sizeof(struct stormy_asker), .arg_size = sizeof(struct stormy_asker) };
 
 static int supervise_storm(tr_self *self, void *arg)
 {
@@ -1090,9 +1084,7 @@ static int misuse(tr_self *self, void *state, const tr_msg *m)
         tr_take(self, m);
         (void)tr_reply(self, answer);
         break;
-    case 3:
-        tr_refuse(self, NULL, 1);
-        break;
+    case 3: tr_refuse(self, NULL, 1); break;
     case 4:
         (void)tr_reply(self, answer);
         tr_forward(self, m, TR_NOBODY);

@@ -26,9 +26,9 @@ static int forwarder_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-#define FORWARDER                                                                                                 \
-    TR_SPEC, .start = forwarder_start, .receive = forwarder_receive, .state_size = sizeof(tr_ref),                \
-        .arg_size = sizeof(tr_ref)
+#define FORWARDER \
+    TR_SPEC, .start = forwarder_start, .receive = forwarder_receive, .state_size = sizeof(tr_ref), \
+             .arg_size = sizeof(tr_ref)
 
 static const tr_actor bounded[] = {
     { FORWARDER, .name = "rejecting", .mailbox = BOUND, .policy = TR_REJECT },
@@ -429,8 +429,8 @@ Test(bounds, bulk_that_waits_is_bounded)
     open_post_office();
     for (unsigned i = 0; i < 2; i++) {
         tr_actor_stats stats;
-        struct shipping shipping = { probe_spawn(&carriers[i], &(tr_ref){ clerk.bits }), tr_buf_copy(bytes, 1024),
-            { 0 }, 0, 0 };
+        struct shipping shipping = { probe_spawn(&carriers[i], &(tr_ref){ clerk.bits }), tr_buf_copy(bytes, 1024), { 0 }, 0,
+            0 };
         cr_assert_not_null(shipping.buf);
         perform(clerk, ship, &shipping);
         for (int n = 0; n < 10; n++)
@@ -503,7 +503,8 @@ Test(bounds, bulk_beyond_its_bound_ends_an_actor_that_stops_when_full)
     open_post_office();
     for (int i = 0; i < 2; i++) {
         tr_ref me = tr_probe_ref(probe), to = probe_spawn(&patient_carriers[2], &me, .monitor = true);
-        struct shipping shipping = { to, i ? tr_buf_copy(large, sizeof large) : tr_buf_copy(bytes, sizeof bytes), { 0 }, 0, 0 };
+        struct shipping shipping = { to, i ? tr_buf_copy(large, sizeof large) : tr_buf_copy(bytes, sizeof bytes), { 0 }, 0,
+            0 };
         perform(clerk, ship, &shipping);
         expect_down(to, TR_EFULL);
         expect_nothing(0);
@@ -555,8 +556,7 @@ Test(bounds, bulk_that_is_dropped_does_not_wait_any_more)
 {
     open_post_office();
     tr_actor_stats stats;
-    struct shipping shipping = { probe_spawn(&shedding_carrier, &(tr_ref){ clerk.bits }), tr_buf_copy("abc", 3),
-        { 0 }, 0, 0 };
+    struct shipping shipping = { probe_spawn(&shedding_carrier, &(tr_ref){ clerk.bits }), tr_buf_copy("abc", 3), { 0 }, 0, 0 };
     perform(clerk, ship, &shipping);
     cr_assert_eq(shipping.waiting, 8u * 3);
     for (int n = 0; n < 4; n++)

@@ -153,18 +153,18 @@ static void expect_silence_of(const char *text)
 
 /* The words of this system for a fault. */
 #if defined(_WIN32)
-#define SEGV    "access violation at address 0x0"
-#define FPE     "division by zero"
-#define ILL     "illegal instruction"
-#define ABRT    "abort"
-#define STACK   "stack overflow, the stack is used up,"
+#define SEGV     "access violation at address 0x0"
+#define FPE      "division by zero"
+#define ILL      "illegal instruction"
+#define ABRT     "abort"
+#define STACK    "stack overflow, the stack is used up,"
 #define OF_STACK 0 /* Wine ends the process as if all were well */
 #else
-#define SEGV    "SIGSEGV at address 0x0"
-#define FPE     "SIGFPE at address 0x"
-#define ILL     "SIGILL at address 0x"
-#define ABRT    "SIGABRT"
-#define STACK   ", the stack is used up,"
+#define SEGV     "SIGSEGV at address 0x0"
+#define FPE      "SIGFPE at address 0x"
+#define ILL      "SIGILL at address 0x"
+#define ABRT     "SIGABRT"
+#define STACK    ", the stack is used up,"
 #define OF_STACK SIGSEGV
 #endif
 
@@ -184,7 +184,7 @@ Test(crash, every_fault_has_a_name)
         void (*fault)(void);
         int number;
         const char *name;
-    } faults[] = { DIVIDE { trap, SIGILL, ILL }, { give_up, SIGABRT, ABRT } };
+    } faults[] = { DIVIDE{ trap, SIGILL, ILL }, { give_up, SIGABRT, ABRT } };
     for (unsigned i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         if (!dies(&sends_actor, faults[i].fault, faults[i].number))
             continue;

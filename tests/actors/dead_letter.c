@@ -224,8 +224,8 @@ static int deaf_start(tr_self *self, void *state, const void *arg)
     return tr_dead_letters(self);
 }
 
-static const tr_actor slow_clerk = {
-    TR_SPEC, .name = "slow clerk", .start = deaf_start, .receive = quiet_receive, .mailbox = 4 };
+static const tr_actor slow_clerk = { TR_SPEC, .name = "slow clerk", .start = deaf_start, .receive = quiet_receive,
+    .mailbox = 4 };
 
 static int send_fifty(tr_self *self, void *arg)
 {
@@ -289,8 +289,7 @@ static int echoing_receive(tr_self *self, void *state, const tr_msg *m)
         tr_forward(self, m, TR_NOBODY); /* a dead letter about a dead letter */
     return TR_CONTINUE;
 }
-static const tr_actor echoing_clerk = {
-    TR_SPEC, .name = "echoing clerk", .start = deaf_start, .receive = echoing_receive };
+static const tr_actor echoing_clerk = { TR_SPEC, .name = "echoing clerk", .start = deaf_start, .receive = echoing_receive };
 
 Test(dead_letter, a_dead_note_is_no_dead_letter_to_anybody)
 {

@@ -85,8 +85,8 @@ static int asker_receive(tr_self *self, void *state, const tr_msg *m)
         }
     return me->heard == ASKS ? TR_STOP : TR_CONTINUE;
 }
-static const tr_actor asker_actor = {
-    TR_SPEC, .name = "asker", .start = asker_start, .receive = asker_receive, .state_size = sizeof(struct asker) };
+static const tr_actor asker_actor = { TR_SPEC, .name = "asker", .start = asker_start, .receive = asker_receive,
+    .state_size = sizeof(struct asker) };
 
 Test(deadline, an_answer_is_handled_before_its_deadline_or_not_at_all)
 {
@@ -127,7 +127,18 @@ Test(deadline, an_answer_that_waited_behind_a_handler_that_held_the_worker_is_re
 
 /* ---- for which request ------------------------------------------------------------------------------------------- */
 
-enum how { SERVING, AFTER_THE_REPLY, AFTER_THE_REFUSAL, FOR_NONE, TAKEN, TAKEN_AND_ANSWERED, FORWARDED, LATER, LATER_FOR_IT, HOWS };
+enum how {
+    SERVING,
+    AFTER_THE_REPLY,
+    AFTER_THE_REFUSAL,
+    FOR_NONE,
+    TAKEN,
+    TAKEN_AND_ANSWERED,
+    FORWARDED,
+    LATER,
+    LATER_FOR_IT,
+    HOWS
+};
 
 static const bool inherits[HOWS] = { [SERVING] = true, [TAKEN] = true, [LATER_FOR_IT] = true };
 
@@ -184,8 +195,8 @@ static int queue_start(tr_self *self, void *state, const void *arg)
     return TR_CONTINUE;
 }
 
-static const tr_actor queue_actor = {
-    TR_SPEC, .name = "queue", .start = queue_start, .receive = queue_receive, .state_size = sizeof(struct queue) };
+static const tr_actor queue_actor = { TR_SPEC, .name = "queue", .start = queue_start, .receive = queue_receive,
+    .state_size = sizeof(struct queue) };
 
 struct client {
     tr_ref queue;
@@ -216,8 +227,8 @@ static int client_receive(tr_self *self, void *state, const tr_msg *m)
     tr_ask(self, me->queue, TR_MS(500), work, .how = me->how);
     return TR_CONTINUE;
 }
-static const tr_actor client_actor = {
-    TR_SPEC, .name = "client", .start = client_start, .receive = client_receive, .state_size = sizeof(struct client) };
+static const tr_actor client_actor = { TR_SPEC, .name = "client", .start = client_start, .receive = client_receive,
+    .state_size = sizeof(struct client) };
 
 Test(deadline, what_is_asked_is_for_the_request_being_served_until_it_is_answered_or_for_the_one_that_is_named)
 {
@@ -312,8 +323,7 @@ static int holder_receive(tr_self *self, void *state, const tr_msg *m)
     }
     return TR_CONTINUE;
 }
-static const tr_actor holder_actor = {
-    TR_SPEC, .name = "holder", .receive = holder_receive, .state_size = sizeof(tr_msg *) };
+static const tr_actor holder_actor = { TR_SPEC, .name = "holder", .receive = holder_receive, .state_size = sizeof(tr_msg *) };
 
 static int look(tr_self *self, void *arg)
 {

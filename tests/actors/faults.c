@@ -314,14 +314,17 @@ static const tr_actor cast_actor = { TR_SPEC, .name = "cast", .start = actor_sta
     .stop = actor_stop, .state_size = sizeof(int), .arg_size = sizeof(int) };
 static const int numbers[CAST] = { 0, 1, 2, 3, 4 };
 
-#define CHILD(...) { .actor = &cast_actor, .arg = numbers + __VA_ARGS__ }
+#define CHILD(...) \
+    { \
+        .actor = &cast_actor, .arg = numbers + __VA_ARGS__ \
+    }
 #define QUICK .backoff_ns = TR_US(100), .backoff_max_ns = TR_US(200)
 
 static const tr_child inner_children[] = { CHILD(1, .name = "one"), CHILD(2) };
 static const tr_supervisor inner = { TR_SUPERVISOR, .name = "inner", .strategy = TR_ONE_FOR_ALL, QUICK,
     .children = inner_children, .count = 2 };
-static const tr_child outer_children[] = { CHILD(0), { .name = "inner", .supervisor = &inner },
-    CHILD(3, .name = "three"), CHILD(4, .restart = TR_TRANSIENT) };
+static const tr_child outer_children[] = { CHILD(0), { .name = "inner", .supervisor = &inner }, CHILD(3, .name = "three"),
+    CHILD(4, .restart = TR_TRANSIENT) };
 static const tr_supervisor outer = { TR_SUPERVISOR, .name = "outer", .strategy = TR_REST_FOR_ONE, QUICK,
     .children = outer_children, .count = 4 };
 

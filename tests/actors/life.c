@@ -32,14 +32,23 @@ static void ender_stop(tr_self *self, void *state, int reason)
 }
 
 static const tr_actor ender_actor = {
-    TR_SPEC, .name = "ender", .start = ender_start, .receive = ender_receive, .stop = ender_stop,
-    .state_size = sizeof(struct ender), .arg_size = sizeof(struct ender),
+    TR_SPEC,
+    .name = "ender",
+    .start = ender_start,
+    .receive = ender_receive,
+    .stop = ender_stop,
+    .state_size = sizeof(struct ender),
+    .arg_size = sizeof(struct ender),
 };
 
 static const struct {
     int answer, reason;
 } ends[] = {
-    { TR_STOP, 0 }, { TR_EPROTO, TR_EPROTO }, { TR_ECANCELED, TR_ECANCELED }, { TR_ENOMEM, TR_ENOMEM }, { -999, -999 },
+    { TR_STOP, 0 },
+    { TR_EPROTO, TR_EPROTO },
+    { TR_ECANCELED, TR_ECANCELED },
+    { TR_ENOMEM, TR_ENOMEM },
+    { -999, -999 },
 };
 
 Test(life, what_a_handler_answers_is_the_reason)
@@ -293,7 +302,7 @@ enum { WAITING = 5000, TURN = 64 };
 Test(life, an_end_overtakes_what_waits_in_the_mailbox)
 {
     struct crowd crowd = { .handled = 0 };
-    int (*const ways[])(tr_self *self, void *arg) = { exit_it, kill_it };
+    int (*const ways[])(tr_self * self, void *arg) = { exit_it, kill_it };
     open_system(2);
     for (unsigned i = 0; i < 2; i++) {
         gate_init(&crowd.gate);
@@ -467,8 +476,7 @@ static int root_start(tr_self *self, void *state, const void *arg)
     return tr_register(self, "the root");
 }
 
-static const tr_actor introducing_root = {
-    TR_SPEC, .name = "introducing", .start = root_start, .receive = root_receive };
+static const tr_actor introducing_root = { TR_SPEC, .name = "introducing", .start = root_start, .receive = root_receive };
 
 Test(life, the_root_has_no_parent)
 {

@@ -14,8 +14,7 @@ static tr_ref make(bool trapping)
 
 static void expect_exited_(tr_ref who, int reason, int line)
 {
-    const tr_exited *exited =
-        tr_body(tr_exited, expect_(tr_probe_receive(probe, SOON), &tr_exited_type, "tr_exited", line));
+    const tr_exited *exited = tr_body(tr_exited, expect_(tr_probe_receive(probe, SOON), &tr_exited_type, "tr_exited", line));
     cr_assert(tr_ref_eq(exited->who, who), "line %d: of another actor", line);
     cr_assert_eq(exited->reason, reason, "line %d: reason %s", line, tr_error_name(exited->reason));
 }
@@ -437,8 +436,8 @@ static int mixer_receive(tr_self *self, void *state, const tr_msg *m)
 }
 
 static const tr_actor mixer_actor = { TR_SPEC, .name = "mixer", .start = mixer_start, .receive = mixer_receive };
-static const tr_actor trapping_mixer = {
-    TR_SPEC, .name = "mixer", .start = mixer_start, .receive = mixer_receive, .trap_exits = true };
+static const tr_actor trapping_mixer = { TR_SPEC, .name = "mixer", .start = mixer_start, .receive = mixer_receive,
+    .trap_exits = true };
 
 struct keeper {
     tr_ref master;

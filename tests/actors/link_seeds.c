@@ -68,50 +68,53 @@ static int peer_receive(tr_self *self, void *state, const tr_msg *m)
         return TR_CONTINUE;
     tr_ref other = tr_body(order, m)->other;
     switch (tr_body(order, m)->what) {
-    case STIR:
-        return stir(self, me, other);
+    case STIR: return stir(self, me, other);
     case LINK_AND_UNLINK:
         link_it(self, me, other);
         unlink_it(self, me, other);
         break;
-    case RELINK:
-        unlink_it(self, me, other); /* fall through */
-    case LINK:
-        link_it(self, me, other);
-        break;
-    case UNLINK:
-        unlink_it(self, me, other);
-        break;
-    case FORGET:
-        me->ends = 0;
-        break;
-    case CRASH:
-        return end(me, TR_EPROTO);
-    case REPORT:
-        tr_reply(self, heard, .pair = me->pair, .ends = me->ends);
-        break;
+    case RELINK: unlink_it(self, me, other); /* fall through */
+    case LINK: link_it(self, me, other); break;
+    case UNLINK: unlink_it(self, me, other); break;
+    case FORGET: me->ends = 0; break;
+    case CRASH: return end(me, TR_EPROTO);
+    case REPORT: tr_reply(self, heard, .pair = me->pair, .ends = me->ends); break;
     }
     return TR_CONTINUE;
 }
 
-#define PEER                                                                                                      \
-    TR_SPEC, .name = "peer", .start = peer_start, .receive = peer_receive, .state_size = sizeof(struct peer),    \
-        .arg_size = sizeof(unsigned)
+#define PEER \
+    TR_SPEC, .name = "peer", .start = peer_start, .receive = peer_receive, .state_size = sizeof(struct peer), \
+             .arg_size = sizeof(unsigned)
 
 static const tr_actor trapping_peer = { PEER, .trap_exits = true };
 static const tr_actor fragile_peer = { PEER };
 
 static const unsigned numbers[PEERS] = { 0, 1, 2, 3, 4, 5, 6, 7 };
-#define CHILD(n, actor_)                                                                                          \
-    { .name = #n, .actor = &actor_, .arg = &numbers[n], .restart = TR_PERMANENT, .intensity = 1000 }
+#define CHILD(n, actor_) \
+    { \
+        .name = #n, .actor = &actor_, .arg = &numbers[n], .restart = TR_PERMANENT, .intensity = 1000 \
+    }
 
 static const tr_child traps[PEERS] = {
-    CHILD(0, trapping_peer), CHILD(1, trapping_peer), CHILD(2, trapping_peer), CHILD(3, trapping_peer),
-    CHILD(4, trapping_peer), CHILD(5, trapping_peer), CHILD(6, trapping_peer), CHILD(7, trapping_peer),
+    CHILD(0, trapping_peer),
+    CHILD(1, trapping_peer),
+    CHILD(2, trapping_peer),
+    CHILD(3, trapping_peer),
+    CHILD(4, trapping_peer),
+    CHILD(5, trapping_peer),
+    CHILD(6, trapping_peer),
+    CHILD(7, trapping_peer),
 };
 static const tr_child mixed[PEERS] = {
-    CHILD(0, trapping_peer), CHILD(1, fragile_peer), CHILD(2, fragile_peer), CHILD(3, trapping_peer),
-    CHILD(4, fragile_peer), CHILD(5, fragile_peer), CHILD(6, trapping_peer), CHILD(7, trapping_peer),
+    CHILD(0, trapping_peer),
+    CHILD(1, fragile_peer),
+    CHILD(2, fragile_peer),
+    CHILD(3, trapping_peer),
+    CHILD(4, fragile_peer),
+    CHILD(5, fragile_peer),
+    CHILD(6, trapping_peer),
+    CHILD(7, trapping_peer),
 };
 
 static const char *const names[PEERS] = { "0", "1", "2", "3", "4", "5", "6", "7" };
@@ -185,8 +188,7 @@ static int teller_receive(tr_self *self, void *state, const tr_msg *m)
         for (unsigned i = 0; i < PAIRS; i++)
             TR_ALWAYS(tr_ask(self, me->peers[2 * i + 1], TR_SECONDS(1), order, .what = REPORT).bits);
         break;
-    default:
-        break;
+    default: break;
     }
     return TR_CONTINUE;
 }
@@ -194,8 +196,10 @@ static int teller_receive(tr_self *self, void *state, const tr_msg *m)
 static const tr_actor teller_actor = { TR_SPEC, .name = "teller", .start = teller_start, .receive = teller_receive,
     .state_size = sizeof(struct teller), .arg_size = sizeof(const struct tale *) };
 
-static const tr_supervisor of_traps = { TR_SUPERVISOR, .name = "peers", .children = traps, .count = PEERS, .backoff_max_ns = TR_MS(50) };
-static const tr_supervisor of_mixed = { TR_SUPERVISOR, .name = "peers", .children = mixed, .count = PEERS, .backoff_max_ns = TR_MS(50) };
+static const tr_supervisor of_traps = { TR_SUPERVISOR, .name = "peers", .children = traps, .count = PEERS,
+    .backoff_max_ns = TR_MS(50) };
+static const tr_supervisor of_mixed = { TR_SUPERVISOR, .name = "peers", .children = mixed, .count = PEERS,
+    .backoff_max_ns = TR_MS(50) };
 
 static void run(const struct tale *tale, unsigned seeds)
 {

@@ -25,8 +25,8 @@ static tr_ref boss;
 
 /* How the members of each number start and stop. */
 static struct {
-    int answer;           /* of start */
-    unsigned failures;    /* starts that answer `failure` before that */
+    int answer;        /* of start */
+    unsigned failures; /* starts that answer `failure` before that */
     int failure;
     struct gate *at_stop; /* stop passes this gate */
 } plan[MEMBERS];
@@ -69,15 +69,18 @@ static void member_stop(tr_self *self, void *state, int reason)
     tr_send(self, boss, went, .number = me->number, .who = tr_me(self), .reason = reason, .at = tr_now(self));
 }
 
-#define MEMBER                                                                                                    \
-    TR_SPEC, .name = "member", .start = member_start, .receive = member_receive, .stop = member_stop,             \
-        .state_size = sizeof(struct member), .arg_size = sizeof(int)
+#define MEMBER \
+    TR_SPEC, .name = "member", .start = member_start, .receive = member_receive, .stop = member_stop, \
+             .state_size = sizeof(struct member), .arg_size = sizeof(int)
 
 static const tr_actor member_actor = { MEMBER };
 static const int numbers[MEMBERS] = { 0, 1, 2, 3, 4, 5, 6, 7 };
 
 /* The entry of a member in a table: its number, and .field = value, … */
-#define CHILD(...) { .actor = &member_actor, .arg = numbers + __VA_ARGS__ }
+#define CHILD(...) \
+    { \
+        .actor = &member_actor, .arg = numbers + __VA_ARGS__ \
+    }
 #define CHILDREN(table) .children = (table), .count = sizeof(table) / sizeof((table)[0])
 
 #define CRASH_OF(member) perform((member), crash, NULL)

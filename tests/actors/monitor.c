@@ -199,8 +199,8 @@ static int breeder_start(tr_self *self, void *state, const void *arg)
     return TR_CONTINUE;
 }
 
-static const tr_actor breeder_actor = {
-    TR_SPEC, .name = "breeder", .start = breeder_start, .receive = breeder_receive, .state_size = sizeof(tr_ref) };
+static const tr_actor breeder_actor = { TR_SPEC, .name = "breeder", .start = breeder_start, .receive = breeder_receive,
+    .state_size = sizeof(tr_ref) };
 
 static int mourner_start(tr_self *self, void *state, const void *arg)
 {

@@ -110,7 +110,7 @@ Test(name, a_name_that_was_given_up_is_free)
 
 Test(name, the_name_of_one_that_has_ended_is_free)
 {
-    int (*const ends[])(tr_self *self, void *arg) = { end_well, crash };
+    int (*const ends[])(tr_self * self, void *arg) = { end_well, crash };
     open_system(2);
     for (unsigned i = 0; i < 20; i++) {
         tr_ref a = make_puppet(0);
@@ -192,8 +192,8 @@ static int register_by_number(tr_self *self, void *state, const void *arg)
     return tr_register(self, name);
 }
 
-static const tr_actor numbered_actor = {
-    TR_SPEC, .name = "numbered", .start = register_by_number, .receive = quiet_receive, .arg_size = sizeof(int) };
+static const tr_actor numbered_actor = { TR_SPEC, .name = "numbered", .start = register_by_number, .receive = quiet_receive,
+    .arg_size = sizeof(int) };
 
 Test(name, many_names_are_told_apart)
 {

@@ -427,17 +427,14 @@ static int writer(tr_self *self, void *state, const tr_msg *m)
 
 static int writer_start(tr_self *self, void *state, const void *arg)
 {
-    *(struct writer *)state = (struct writer){ .number = *(const int *)arg, .rounds = ROUNDS, .random = (uint32_t)*(const int *)arg };
+    *(struct writer *)state =
+        (struct writer){ .number = *(const int *)arg, .rounds = ROUNDS, .random = (uint32_t) * (const int *)arg };
     tr_send(self, tr_me(self), go_on);
     return TR_CONTINUE;
 }
 
-static const tr_actor writer_actor = { TR_SPEC,
-    .name = "writer",
-    .start = writer_start,
-    .receive = writer,
-    .state_size = sizeof(struct writer),
-    .arg_size = sizeof(int) };
+static const tr_actor writer_actor = { TR_SPEC, .name = "writer", .start = writer_start, .receive = writer,
+    .state_size = sizeof(struct writer), .arg_size = sizeof(int) };
 
 struct reader {
     tr_ref master;
@@ -468,13 +465,8 @@ static int reader_start(tr_self *self, void *state, const void *arg)
     return TR_CONTINUE;
 }
 
-static const tr_actor reader_actor = { TR_SPEC,
-    .name = "reader",
-    .start = reader_start,
-    .receive = reader,
-    .mailbox = TR_MAILBOX_MAX,
-    .state_size = sizeof(struct reader),
-    .arg_size = sizeof(tr_ref) };
+static const tr_actor reader_actor = { TR_SPEC, .name = "reader", .start = reader_start, .receive = reader,
+    .mailbox = TR_MAILBOX_MAX, .state_size = sizeof(struct reader), .arg_size = sizeof(tr_ref) };
 
 Test(outbox, between_threads_all_arrives_once_and_in_the_order_of_each_sender)
 {

@@ -37,8 +37,7 @@ static int counter_receive(tr_self *self, void *state, const tr_msg *m)
     struct counter *me = state;
     const numbered *body = tr_body(numbered, m);
     cr_assert(tr_ref_is_nobody(m->from));
-    cr_assert_eq(body->n, me->seen[body->thread], "thread %u: %u after %u", body->thread, body->n,
-        me->seen[body->thread]);
+    cr_assert_eq(body->n, me->seen[body->thread], "thread %u: %u after %u", body->thread, body->n, me->seen[body->thread]);
     if (++me->seen[body->thread] == me->each && ++me->whole == THREADS)
         tr_send(self, me->master, done);
     return TR_CONTINUE;

@@ -72,9 +72,9 @@ static void puppet_stop(tr_self *self, void *state, int reason)
         tr_send(self, me->master, stopped, .who = tr_me(self), .reason = reason, .incarnation = tr_incarnation(self));
 }
 
-#define PUPPET                                                                                                    \
-    TR_SPEC, .name = "puppet", .start = puppet_start, .receive = puppet_receive, .stop = puppet_stop,             \
-        .state_size = sizeof(struct puppet), .arg_size = sizeof(struct puppet)
+#define PUPPET \
+    TR_SPEC, .name = "puppet", .start = puppet_start, .receive = puppet_receive, .stop = puppet_stop, \
+             .state_size = sizeof(struct puppet), .arg_size = sizeof(struct puppet)
 
 static const tr_actor puppet_actor = { PUPPET };
 static const tr_actor trapping_puppet = { PUPPET, .trap_exits = true };

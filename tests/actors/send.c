@@ -309,15 +309,14 @@ static int receiver_receive(tr_self *self, void *state, const tr_msg *m)
 {
     struct receiver *me = state;
     const count_on *body = tr_body(count_on, m);
-    cr_assert_eq(body->n, me->seen[body->sender], "sender %u: %u after %u", body->sender, body->n,
-        me->seen[body->sender]);
+    cr_assert_eq(body->n, me->seen[body->sender], "sender %u: %u after %u", body->sender, body->n, me->seen[body->sender]);
     if (++me->seen[body->sender] == me->all && ++me->whole == SENDERS)
         tr_send(self, me->master, ping);
     return TR_CONTINUE;
 }
 
-static const tr_actor receiver_actor = { TR_SPEC, .name = "receiver", .start = receiver_start,
-    .receive = receiver_receive, .state_size = sizeof(struct receiver), .arg_size = sizeof(struct receiver) };
+static const tr_actor receiver_actor = { TR_SPEC, .name = "receiver", .start = receiver_start, .receive = receiver_receive,
+    .state_size = sizeof(struct receiver), .arg_size = sizeof(struct receiver) };
 
 /* Answers how often work was stolen. */
 static uint64_t order(unsigned workers)

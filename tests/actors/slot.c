@@ -80,7 +80,10 @@ Test(slot, a_reference_of_another_node_or_beyond_the_table_is_down)
 {
     open_system(1);
     const tr_ref wrong[] = {
-        { (uint64_t)1 << 56 | tr_probe_ref(probe).bits }, { UINT64_MAX }, { (uint64_t)1 << 24 | 0xffffff }, { 1 },
+        { (uint64_t)1 << 56 | tr_probe_ref(probe).bits },
+        { UINT64_MAX },
+        { (uint64_t)1 << 24 | 0xffffff },
+        { 1 },
         { (uint64_t)1 << 24 },
     };
     for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -114,7 +117,7 @@ struct lives {
     struct mayflies {
         tr_ref refs[LIVES];
         unsigned count;
-    } *past;
+    } * past;
 };
 
 static int abuse_the_past(tr_self *self, void *arg)

@@ -124,7 +124,11 @@ static int hoarder_start(tr_self *self, void *state, const void *arg)
 }
 
 static const tr_actor hoarder_actor = {
-    TR_SPEC, .name = "hoarder", .start = hoarder_start, .receive = quiet_receive, .state_size = sizeof(struct hoarder),
+    TR_SPEC,
+    .name = "hoarder",
+    .start = hoarder_start,
+    .receive = quiet_receive,
+    .state_size = sizeof(struct hoarder),
     .arg_size = 100,
 };
 
@@ -150,7 +154,11 @@ static int large_receive(tr_self *self, void *state, const tr_msg *m)
 }
 
 static const tr_actor large_actor = {
-    TR_SPEC, .name = "large", .receive = large_receive, .state_size = sizeof(struct large), .arg_size = 33,
+    TR_SPEC,
+    .name = "large",
+    .receive = large_receive,
+    .state_size = sizeof(struct large),
+    .arg_size = 33,
 };
 
 Test(spawn, a_state_may_be_larger_than_any_pool_block)
@@ -300,8 +308,13 @@ static int late_start(tr_self *self, void *state, const void *arg)
 }
 
 static const tr_actor late_root = {
-    TR_SPEC, .name = "late root", .start = late_start, .receive = quiet_receive, .stop = lets_go,
-    .state_size = sizeof(void *), .arg_size = sizeof(void *),
+    TR_SPEC,
+    .name = "late root",
+    .start = late_start,
+    .receive = quiet_receive,
+    .stop = lets_go,
+    .state_size = sizeof(void *),
+    .arg_size = sizeof(void *),
 };
 
 Test(spawn, a_system_that_ends_takes_no_new_actors)

@@ -153,8 +153,7 @@ Test(stats, the_counters_of_an_actor_can_be_read_by_any_thread)
 }
 
 static struct puppet child_arg;
-static const tr_child children[] = {
-    { .actor = &puppet_actor, .arg = &child_arg, .intensity = 1000, .period_ns = 1 } };
+static const tr_child children[] = { { .actor = &puppet_actor, .arg = &child_arg, .intensity = 1000, .period_ns = 1 } };
 static const tr_supervisor family = { TR_SUPERVISOR, .name = "family", .children = children, .count = 1 };
 
 static int supervise_family(tr_self *self, void *arg)

@@ -32,9 +32,9 @@ TR_DEFINE(plea);
 TR_DEFINE(grace);
 
 static uint64_t seed;
-static uint64_t crew[CREW];  /* references */
+static uint64_t crew[CREW]; /* references */
 static uint64_t work_left;
-static uint64_t kept[4];     /* promises, by kind: for a look at what was tested */
+static uint64_t kept[4]; /* promises, by kind: for a look at what was tested */
 static tr_ref harbour;
 
 #define BREACH(...) (fprintf(stderr, "storm, seed %lu: ", (unsigned long)seed), tri_panic(__VA_ARGS__))
@@ -378,9 +378,9 @@ static int sailor_start(tr_self *self, void *state, const void *arg)
     return TR_CONTINUE;
 }
 
-#define SAILOR                                                                                                    \
-    TR_SPEC, .name = "sailor", .start = sailor_start, .receive = sailor_receive,                                  \
-        .state_size = sizeof(struct sailor), .arg_size = sizeof(unsigned)
+#define SAILOR \
+    TR_SPEC, .name = "sailor", .start = sailor_start, .receive = sailor_receive, .state_size = sizeof(struct sailor), \
+             .arg_size = sizeof(unsigned)
 
 static const tr_actor sailors[2] = { { SAILOR }, { SAILOR, .trap_exits = true } };
 

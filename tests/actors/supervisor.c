@@ -146,7 +146,10 @@ static int leaver_start(tr_self *self, void *state, const void *arg)
 static const tr_actor leaver = { TR_SPEC, .name = "leaver", .start = leaver_start, .receive = quiet_receive,
     .stop = leaver_stop, .state_size = sizeof(struct member), .arg_size = sizeof(int) };
 
-#define LEAVER(n) { .actor = &leaver, .arg = &numbers[n] }
+#define LEAVER(n) \
+    { \
+        .actor = &leaver, .arg = &numbers[n] \
+    }
 
 Test(supervisor, the_end_of_the_system_stops_the_tree_in_order)
 {
@@ -284,9 +287,8 @@ static int end_by(tr_ref member, int way)
 
 Test(supervisor, permanent_transient_and_temporary_children)
 {
-    static const tr_actor specs[] = {
-        { MEMBER, .restart = TR_PERMANENT }, { MEMBER, .restart = TR_TRANSIENT }, { MEMBER, .restart = TR_TEMPORARY },
-        { MEMBER } };
+    static const tr_actor specs[] = { { MEMBER, .restart = TR_PERMANENT }, { MEMBER, .restart = TR_TRANSIENT },
+        { MEMBER, .restart = TR_TEMPORARY }, { MEMBER } };
     static const struct {
         int spec;
         enum tr_restart entry;
@@ -333,10 +335,8 @@ Test(supervisor, permanent_transient_and_temporary_children)
 /* It is stopped with the others and not started again: "never". */
 Test(supervisor, a_temporary_child_does_not_come_back_with_the_others)
 {
-    static const tr_child children[] = {
-        CHILD(0), CHILD(1, .restart = TR_TEMPORARY), CHILD(2, .restart = TR_TRANSIENT) };
-    static const tr_supervisor table = {
-        TR_SUPERVISOR, .name = "table", .strategy = TR_ONE_FOR_ALL, CHILDREN(children) };
+    static const tr_child children[] = { CHILD(0), CHILD(1, .restart = TR_TEMPORARY), CHILD(2, .restart = TR_TRANSIENT) };
+    static const tr_supervisor table = { TR_SUPERVISOR, .name = "table", .strategy = TR_ONE_FOR_ALL, CHILDREN(children) };
     tr_ref members[3];
     open_stage();
     tr_ref supervisor = supervise(&table);
@@ -444,8 +444,8 @@ static int take_name(tr_self *self, void *arg)
 Test(supervisor, a_child_whose_name_is_taken_comes_when_the_name_is_free)
 {
     static const tr_child children[] = { CHILD(0), CHILD(1, .name = "wanted", .intensity = 1000, .period_ns = 1), CHILD(2) };
-    static const tr_supervisor table = {
-        TR_SUPERVISOR, .name = "table", .backoff_ns = TR_MS(1), .backoff_max_ns = TR_MS(2), CHILDREN(children) };
+    static const tr_supervisor table = { TR_SUPERVISOR, .name = "table", .backoff_ns = TR_MS(1), .backoff_max_ns = TR_MS(2),
+        CHILDREN(children) };
     open_stage();
     tr_ref holder = make_puppet(0);
     cr_assert_eq(perform(holder, take_name, (void *)(uintptr_t) "wanted"), 0);

@@ -441,8 +441,8 @@ Test(supervisor_dynamic, a_dynamic_supervisor_that_is_killed_and_restarted_is_em
 Test(supervisor_dynamic, a_child_that_is_killed_while_it_waits_for_its_restart_comes_all_the_same)
 {
     static const tr_child children[] = { CHILD(0), CHILD(1) };
-    static const tr_supervisor table = {
-        TR_SUPERVISOR, .name = "table", .strategy = TR_ONE_FOR_ALL, AT_ONCE, CHILDREN(children) };
+    static const tr_supervisor table = { TR_SUPERVISOR, .name = "table", .strategy = TR_ONE_FOR_ALL, AT_ONCE,
+        CHILDREN(children) };
     static const int reasons[] = { TR_EKILLED, TR_EACCES, 0 };
     struct gate gate;
     tr_ref members[2];
@@ -477,8 +477,7 @@ Test(supervisor_dynamic, a_transient_child_that_is_asked_to_end_well_while_it_wa
         { TR_SUPERVISOR, .name = "table", .backoff_ns = TR_HOURS(1), .backoff_max_ns = TR_HOURS(1), CHILDREN(children) },
         { TR_SUPERVISOR, .name = "all", .strategy = TR_ONE_FOR_ALL, .backoff_ns = TR_HOURS(1),
             .backoff_max_ns = TR_HOURS(1), CHILDREN(children) },
-        { TR_SUPERVISOR, .name = "dynamic", .strategy = TR_DYNAMIC, .backoff_ns = TR_HOURS(1),
-            .backoff_max_ns = TR_HOURS(1) },
+        { TR_SUPERVISOR, .name = "dynamic", .strategy = TR_DYNAMIC, .backoff_ns = TR_HOURS(1), .backoff_max_ns = TR_HOURS(1) },
     };
     open_stage();
     for (int i = 0; i < 3; i++) {
@@ -521,7 +520,8 @@ Test(supervisor_dynamic, a_transient_child_that_is_asked_to_end_well_while_it_wa
 /* ---- the children of a supervisor that was killed ---------------------------------------------------------------- */
 
 static const tr_child held[] = { CHILD(1, .name = "one", .shutdown_ns = TR_MS(1)), CHILD(2, .shutdown_ns = TR_MS(1)) };
-static const tr_supervisor held_table = { TR_SUPERVISOR, .name = "held", .backoff_ns = 1, .backoff_max_ns = 1, CHILDREN(held) };
+static const tr_supervisor held_table = { TR_SUPERVISOR, .name = "held", .backoff_ns = 1, .backoff_max_ns = 1,
+    CHILDREN(held) };
 static const tr_child holders[] = { { .name = "inner", .supervisor = &held_table } };
 static const tr_supervisor holder = { TR_SUPERVISOR, .name = "holder", AT_ONCE, CHILDREN(holders) };
 
@@ -643,8 +643,8 @@ Test(supervisor_dynamic, the_successor_of_one_that_is_killed_does_not_wait_for_e
 Test(supervisor_dynamic, a_child_that_waits_for_its_restart_can_be_stopped_and_ends_with_its_supervisor)
 {
     static const tr_child children[] = { CHILD(0), CHILD(1, .name = "one") };
-    static const tr_supervisor table = {
-        TR_SUPERVISOR, .name = "table", .backoff_ns = TR_HOURS(1), .backoff_max_ns = TR_HOURS(1), CHILDREN(children) };
+    static const tr_supervisor table = { TR_SUPERVISOR, .name = "table", .backoff_ns = TR_HOURS(1),
+        .backoff_max_ns = TR_HOURS(1), CHILDREN(children) };
     tr_ref members[2];
     open_stage();
     for (int way = 0; way < 3; way++) {

@@ -22,8 +22,8 @@ Test(supervisor_restart, a_child_uses_up_its_intensity_and_its_supervisor_ends)
     static const uint32_t intensities[] = { 0, 1, 2, 7, 50 };
     open_stage();
     for (unsigned i = 0; i < 5; i++) {
-        tr_child children[] = {
-            CHILD(0), CHILD(1, .name = "restless", .intensity = intensities[i], .period_ns = TR_HOURS(1)), CHILD(2) };
+        tr_child children[] = { CHILD(0),
+            CHILD(1, .name = "restless", .intensity = intensities[i], .period_ns = TR_HOURS(1)), CHILD(2) };
         tr_supervisor table = { TR_SUPERVISOR, .name = "table", AT_ONCE, CHILDREN(children) };
         tr_ref members[3], supervisor = supervise(&table);
         expect_cast(members, 3);
@@ -63,8 +63,8 @@ Test(supervisor_restart, all_children_together_use_up_the_supervisors_intensity)
 Test(supervisor_restart, restarts_longer_ago_than_the_period_do_not_count)
 {
     static const tr_child children[] = { CHILD(0, .intensity = 2, .period_ns = TR_MS(4)) };
-    static const tr_supervisor table = {
-        TR_SUPERVISOR, .name = "table", .intensity = 2, .period_ns = TR_MS(3), AT_ONCE, CHILDREN(children) };
+    static const tr_supervisor table = { TR_SUPERVISOR, .name = "table", .intensity = 2, .period_ns = TR_MS(3), AT_ONCE,
+        CHILDREN(children) };
     open_stage();
     tr_ref supervisor = supervise(&table), member = expect_came(0).who;
     for (unsigned n = 1; n <= 20; n++) {
@@ -99,8 +99,8 @@ Test(supervisor_restart, an_intensity_beyond_the_limit_is_refused)
 Test(supervisor_restart, an_intensity_can_be_unlimited_and_the_delay_still_grows)
 {
     static const tr_child children[] = { CHILD(0, .intensity = TR_UNLIMITED) };
-    static const tr_supervisor table = {
-        TR_SUPERVISOR, .name = "table", .intensity = TR_UNLIMITED, AT_ONCE, CHILDREN(children) };
+    static const tr_supervisor table = { TR_SUPERVISOR, .name = "table", .intensity = TR_UNLIMITED, AT_ONCE,
+        CHILDREN(children) };
     static const tr_supervisor slow = { TR_SUPERVISOR, .name = "slow", .backoff_ns = TR_MS(2), CHILDREN(children) };
     open_stage();
     tr_ref member = (supervise(&table), expect_came(0).who);
@@ -142,10 +142,8 @@ Test(supervisor_restart, ends_with_reason_0_and_starts_that_fail_count_too)
 Test(supervisor_restart, a_supervisor_that_gives_up_is_restarted_by_its_own_with_fresh_counters)
 {
     static const tr_child inner_children[] = { CHILD(1, .intensity = 2), CHILD(2) };
-    static const tr_supervisor inner = {
-        TR_SUPERVISOR, .name = "inner", .intensity = 2, AT_ONCE, CHILDREN(inner_children) };
-    static const tr_child outer_children[] = {
-        CHILD(0), { .name = "inner", .supervisor = &inner, .intensity = 2 }, CHILD(3) };
+    static const tr_supervisor inner = { TR_SUPERVISOR, .name = "inner", .intensity = 2, AT_ONCE, CHILDREN(inner_children) };
+    static const tr_child outer_children[] = { CHILD(0), { .name = "inner", .supervisor = &inner, .intensity = 2 }, CHILD(3) };
     static const tr_supervisor outer = { TR_SUPERVISOR, .name = "outer", AT_ONCE, CHILDREN(outer_children) };
     tr_ref members[4];
     open_stage();
@@ -186,8 +184,8 @@ Test(supervisor_restart, when_the_root_supervisor_gives_up_the_system_ends_with_
 Test(supervisor_restart, the_delay_doubles_up_to_its_bound_and_is_never_cut_short)
 {
     static const tr_child children[] = { CHILD(0, .intensity = 100) };
-    static const tr_supervisor table = {
-        TR_SUPERVISOR, .name = "table", .backoff_ns = TR_MS(2), .backoff_max_ns = TR_MS(10), CHILDREN(children) };
+    static const tr_supervisor table = { TR_SUPERVISOR, .name = "table", .backoff_ns = TR_MS(2),
+        .backoff_max_ns = TR_MS(10), CHILDREN(children) };
     static const int64_t delays[] = { 0, TR_MS(2), TR_MS(4), TR_MS(8), TR_MS(10), TR_MS(10), TR_MS(10) };
     open_stage();
     supervise(&table);
@@ -204,8 +202,8 @@ Test(supervisor_restart, the_delay_doubles_up_to_its_bound_and_is_never_cut_shor
 Test(supervisor_restart, after_a_quiet_period_the_delay_begins_anew)
 {
     static const tr_child children[] = { CHILD(0, .period_ns = TR_MS(2)) };
-    static const tr_supervisor table = {
-        TR_SUPERVISOR, .name = "table", .backoff_ns = TR_HOURS(1), .backoff_max_ns = TR_HOURS(1), CHILDREN(children) };
+    static const tr_supervisor table = { TR_SUPERVISOR, .name = "table", .backoff_ns = TR_HOURS(1),
+        .backoff_max_ns = TR_HOURS(1), CHILDREN(children) };
     open_stage();
     supervise(&table);
     tr_ref member = expect_came(0).who;
@@ -528,8 +526,7 @@ Test(supervisor_restart, a_child_that_does_not_end_in_time_is_killed)
 Test(supervisor_restart, one_that_was_killed_for_not_ending_comes_back_with_the_others)
 {
     static const tr_child children[] = { CHILD(0), CHILD(1, .shutdown_ns = TR_MS(5)) };
-    static const tr_supervisor table = {
-        TR_SUPERVISOR, .name = "table", .strategy = TR_ONE_FOR_ALL, CHILDREN(children) };
+    static const tr_supervisor table = { TR_SUPERVISOR, .name = "table", .strategy = TR_ONE_FOR_ALL, CHILDREN(children) };
     struct gate gate;
     tr_ref members[2];
     gate_init(&gate);
@@ -577,8 +574,7 @@ Test(supervisor_restart, a_child_that_does_not_return_is_given_up)
 Test(supervisor_restart, a_child_that_was_given_up_comes_anew_when_it_returns)
 {
     static const tr_child children[] = { CHILD(0), CHILD(1, .name = "stuck", .shutdown_ns = TR_MS(1)), CHILD(2) };
-    static const tr_supervisor table = {
-        TR_SUPERVISOR, .name = "table", .strategy = TR_ONE_FOR_ALL, CHILDREN(children) };
+    static const tr_supervisor table = { TR_SUPERVISOR, .name = "table", .strategy = TR_ONE_FOR_ALL, CHILDREN(children) };
     struct gate gate;
     tr_ref members[3];
     gate_init(&gate);
@@ -629,8 +625,8 @@ Test(supervisor_restart, a_child_that_is_stopped_and_does_not_return_is_given_up
 Test(supervisor_restart, an_end_is_logged_with_its_message_and_when_the_child_comes_again)
 {
     static const tr_child children[] = { CHILD(0, .name = "restless", .intensity = 2) };
-    static const tr_supervisor table = {
-        TR_SUPERVISOR, .name = "keeper", .backoff_ns = TR_MS(2), .backoff_max_ns = TR_MS(2), CHILDREN(children) };
+    static const tr_supervisor table = { TR_SUPERVISOR, .name = "keeper", .backoff_ns = TR_MS(2),
+        .backoff_max_ns = TR_MS(2), CHILDREN(children) };
     char from[TR_REF_TEXT], text[256];
     open_stage();
     tr_ref supervisor = supervise(&table), member = expect_came(0).who;
@@ -639,7 +635,8 @@ Test(supervisor_restart, an_end_is_logged_with_its_message_and_when_the_child_co
     tr_probe_do(probe, kill_it, &member);
     expect_went(0, TR_EKILLED);
     expect_down(supervisor, TR_EINTENSITY);
-    snprintf(text, sizeof text, "supervisor keeper: child restless ended: %s, handling act from %s; it is started again at once",
+    snprintf(text, sizeof text,
+        "supervisor keeper: child restless ended: %s, handling act from %s; it is started again at once",
         tr_strerror(TR_EPROTO), tr_ref_text(boss, from));
     cr_assert_eq(logged(text), 1, "%s", captured.text);
     cr_assert_eq(logged("it is started again in "), 1, "%s", captured.text);

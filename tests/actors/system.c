@@ -17,8 +17,8 @@ static int start_with(tr_self *self, void *state, const void *arg)
     return *(const int *)arg;
 }
 
-static const tr_actor root_actor = {
-    TR_SPEC, .name = "root", .start = start_with, .receive = quiet_receive, .arg_size = sizeof(int) };
+static const tr_actor root_actor = { TR_SPEC, .name = "root", .start = start_with, .receive = quiet_receive,
+    .arg_size = sizeof(int) };
 
 Test(system, run_answers_the_reason_with_which_the_root_ended)
 {
@@ -483,8 +483,8 @@ static void counted_stop(tr_self *self, void *state, int reason)
     ck_pr_inc_uint(&stops);
 }
 
-static const tr_actor counted_actor = {
-    TR_SPEC, .name = "counted", .start = counted_start, .receive = counted_receive, .stop = counted_stop };
+static const tr_actor counted_actor = { TR_SPEC, .name = "counted", .start = counted_start, .receive = counted_receive,
+    .stop = counted_stop };
 
 enum { CROWD = 10000 };
 
@@ -552,8 +552,8 @@ static void stubborn_stop(tr_self *self, void *state, int reason)
     tr_link(self, tr_parent(self));
 }
 
-static const tr_actor stubborn_actor = {
-    TR_SPEC, .name = "stubborn", .start = stubborn_start, .receive = stubborn_receive, .stop = stubborn_stop };
+static const tr_actor stubborn_actor = { TR_SPEC, .name = "stubborn", .start = stubborn_start, .receive = stubborn_receive,
+    .stop = stubborn_stop };
 
 Test(system, actors_that_go_on_spawning_and_sending_are_ended)
 {
@@ -592,16 +592,16 @@ static int stuck_start(tr_self *self, void *state, const void *arg)
     return TR_CONTINUE;
 }
 
-static const tr_actor stuck_root = {
-    TR_SPEC, .name = "stuck root", .start = stuck_start, .receive = quiet_receive, .arg_size = sizeof(void *) };
+static const tr_actor stuck_root = { TR_SPEC, .name = "stuck root", .start = stuck_start, .receive = quiet_receive,
+    .arg_size = sizeof(void *) };
 
 Test(system, a_root_that_does_not_return_is_named_at_shutdown)
 {
     static struct gate gate, *arg = &gate;
     gate_init(&gate);
     capture_log(TR_LOG_ERROR);
-    cr_assert_eq(tr_open(&test_system,
-                     &(tr_options){ .actor = &stuck_root, .arg = &arg, .workers = 1, .shutdown_ns = TR_MS(20) }), 0);
+    cr_assert_eq(
+        tr_open(&test_system, &(tr_options){ .actor = &stuck_root, .arg = &arg, .workers = 1, .shutdown_ns = TR_MS(20) }), 0);
     gate_await(&gate);
     cr_assert_eq(tr_close(&test_system), TR_ETIMEDOUT);
     cr_assert_eq(logged("the root actor has not ended in time"), 1, "%s", captured.text);
@@ -625,8 +625,8 @@ Test(system, a_root_that_ends_late_is_killed_and_the_system_ends)
     gate_init(&late_gate);
     tr_log_level(TR_LOG_ERROR);
     tr_log_to(return_when_it_is_late, NULL);
-    cr_assert_eq(tr_open(&test_system,
-                     &(tr_options){ .actor = &stuck_root, .arg = &arg, .workers = 1, .shutdown_ns = TR_MS(10) }), 0);
+    cr_assert_eq(
+        tr_open(&test_system, &(tr_options){ .actor = &stuck_root, .arg = &arg, .workers = 1, .shutdown_ns = TR_MS(10) }), 0);
     gate_await(&late_gate);
     cr_assert_eq(tr_close(&test_system), TR_ETIMEDOUT);
     cr_assert_eq(logged("the root actor has not ended in time"), 1);
@@ -671,7 +671,7 @@ Test(system, memory_of_a_burst_goes_back_when_asked_for_and_when_the_system_has_
     if (TRI_ASAN)
         cr_skip_test("under AddressSanitizer there are no pools");
     enum { BYTES = HEAVY * 528 };
-    open_system(1); /* so that all wait at once */
+    open_system(1);                   /* so that all wait at once */
     size_t before = tri_pools_size(); /* what its port has */
     make_a_burst();
     cr_assert_gt(tri_pools_size(), before + BYTES / 2);

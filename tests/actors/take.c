@@ -89,8 +89,7 @@ static int shelf_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor shelf_actor = {
-    TR_SPEC, .name = "shelf", .receive = shelf_receive, .state_size = sizeof(struct shelf) };
+static const tr_actor shelf_actor = { TR_SPEC, .name = "shelf", .receive = shelf_receive, .state_size = sizeof(struct shelf) };
 
 static tr_ref make_shelf(void)
 {
@@ -209,8 +208,8 @@ static int collector_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor collector_actor = {
-    TR_SPEC, .name = "collector", .receive = collector_receive, .state_size = sizeof(struct collector) };
+static const tr_actor collector_actor = { TR_SPEC, .name = "collector", .receive = collector_receive,
+    .state_size = sizeof(struct collector) };
 
 Test(take, promised_messages_can_be_taken_and_forwarded)
 {
@@ -329,17 +328,17 @@ static int crash_on_it(tr_self *self, void *state, const tr_msg *m)
 static const tr_actor crashing_actor = { TR_SPEC, .name = "crashing", .receive = crash_on_it };
 static const tr_actor quiet_actor = { TR_SPEC, .name = "quiet", .receive = quiet_receive };
 static const tr_actor narrow_actor = { TR_SPEC, .name = "narrow", .receive = quiet_receive, .mailbox = 4 };
-static const tr_actor dropping_new_actor = {
-    TR_SPEC, .name = "dropping new", .receive = quiet_receive, .mailbox = 4, .policy = TR_DROP_NEW };
-static const tr_actor dropping_old_actor = {
-    TR_SPEC, .name = "dropping old", .receive = quiet_receive, .mailbox = 4, .policy = TR_DROP_OLD };
-static const tr_actor keeping_latest_actor = {
-    TR_SPEC, .name = "keeping latest", .receive = quiet_receive, .mailbox = 4, .policy = TR_KEEP_LATEST };
-static const tr_actor stopping_full_actor = {
-    TR_SPEC, .name = "stopping when full", .receive = quiet_receive, .mailbox = 4, .policy = TR_STOP_FULL };
+static const tr_actor dropping_new_actor = { TR_SPEC, .name = "dropping new", .receive = quiet_receive, .mailbox = 4,
+    .policy = TR_DROP_NEW };
+static const tr_actor dropping_old_actor = { TR_SPEC, .name = "dropping old", .receive = quiet_receive, .mailbox = 4,
+    .policy = TR_DROP_OLD };
+static const tr_actor keeping_latest_actor = { TR_SPEC, .name = "keeping latest", .receive = quiet_receive, .mailbox = 4,
+    .policy = TR_KEEP_LATEST };
+static const tr_actor stopping_full_actor = { TR_SPEC, .name = "stopping when full", .receive = quiet_receive, .mailbox = 4,
+    .policy = TR_STOP_FULL };
 
-static const tr_actor *const receivers[] = { &quiet_actor, &refusing_actor, &replying_actor, &crashing_actor,
-    &narrow_actor, &dropping_new_actor, &dropping_old_actor, &keeping_latest_actor, &stopping_full_actor };
+static const tr_actor *const receivers[] = { &quiet_actor, &refusing_actor, &replying_actor, &crashing_actor, &narrow_actor,
+    &dropping_new_actor, &dropping_old_actor, &keeping_latest_actor, &stopping_full_actor };
 
 /* Sends and asks, more than the receiver takes, with and without time. */
 static int send_and_ask(tr_self *self, void *arg)
@@ -415,33 +414,23 @@ static int misuse(tr_self *self, void *state, const tr_msg *m)
         tr_take(self, m);
         tr_take(self, m);
         break;
-    case 1:
-        tr_release(self, (tr_msg *)m);
-        break;
+    case 1: tr_release(self, (tr_msg *)m); break;
     case 2:
         tr_forward(self, m, TR_NOBODY);
         tr_take(self, m);
         break;
-    case 3:
-        tr_take(self, tr_message(self, &number_type));
-        break;
+    case 3: tr_take(self, tr_message(self, &number_type)); break;
     case 4:
         stolen = tr_take(self, m);
         tr_send(self, m->from, number);
         break;
-    case 5:
-        tr_release(self, stolen);
-        break;
+    case 5: tr_release(self, stolen); break;
     case 6:
         tr_release(self, tr_take(self, m));
         tr_take(self, m);
         break;
-    case 7:
-        tr_send_message(self, tr_me(self), tr_take(self, m));
-        break;
-    case 8:
-        tr_send_message(self, tr_me(self), (tr_msg *)m);
-        break;
+    case 7: tr_send_message(self, tr_me(self), tr_take(self, m)); break;
+    case 8: tr_send_message(self, tr_me(self), (tr_msg *)m); break;
     }
     return TR_CONTINUE;
 }

@@ -102,8 +102,8 @@ static int punctual_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor punctual_actor = {
-    TR_SPEC, .name = "punctual", .receive = punctual_receive, .state_size = sizeof(struct punctual) };
+static const tr_actor punctual_actor = { TR_SPEC, .name = "punctual", .receive = punctual_receive,
+    .state_size = sizeof(struct punctual) };
 
 Test(timer, thousands_of_timers_and_none_is_early)
 {
@@ -286,8 +286,8 @@ static int impatient_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor impatient_actor = {
-    TR_SPEC, .name = "impatient", .receive = impatient_receive, .state_size = sizeof(struct impatient) };
+static const tr_actor impatient_actor = { TR_SPEC, .name = "impatient", .receive = impatient_receive,
+    .state_size = sizeof(struct impatient) };
 
 Test(timer, a_cancelled_timer_is_not_seen_though_its_message_waits)
 {
@@ -365,8 +365,7 @@ static int slow_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor slow_actor = {
-    TR_SPEC, .name = "slow", .receive = slow_receive, .state_size = sizeof(struct slow) };
+static const tr_actor slow_actor = { TR_SPEC, .name = "slow", .receive = slow_receive, .state_size = sizeof(struct slow) };
 
 Test(timer, periods_that_were_missed_are_counted_and_not_made_up_for)
 {
@@ -542,8 +541,8 @@ static int wanderer_start(tr_self *self, void *state, const void *arg)
     return tr_send(self, tr_me(self), again);
 }
 
-static const tr_actor wanderer_actor = { TR_SPEC, .name = "wanderer", .start = wanderer_start,
-    .receive = wanderer_receive, .state_size = sizeof(struct wanderer), .arg_size = sizeof(struct wanderer) };
+static const tr_actor wanderer_actor = { TR_SPEC, .name = "wanderer", .start = wanderer_start, .receive = wanderer_receive,
+    .state_size = sizeof(struct wanderer), .arg_size = sizeof(struct wanderer) };
 
 static uint64_t wander(void)
 {
@@ -676,7 +675,10 @@ static int set_a_million(tr_self *self, void *arg)
 
 static int count_timeouts(tr_self *self, void *state, const tr_msg *m)
 {
-    struct { tr_ref master; unsigned left; } *me = state;
+    struct {
+        tr_ref master;
+        unsigned left;
+    } *me = state;
     if (tr_is(act, m)) {
         me->master = m->from;
         me->left = *(unsigned *)tr_body(act, m)->arg;
@@ -687,8 +689,8 @@ static int count_timeouts(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor counting_actor = {
-    TR_SPEC, .name = "counting", .receive = count_timeouts, .state_size = 2 * sizeof(tr_ref), .mailbox = 16 };
+static const tr_actor counting_actor = { TR_SPEC, .name = "counting", .receive = count_timeouts,
+    .state_size = 2 * sizeof(tr_ref), .mailbox = 16 };
 
 Test(timer, many_timers_may_be_live_and_all_of_them_come_though_the_mailbox_is_small)
 {

@@ -141,8 +141,7 @@ static int player_receive(tr_self *self, void *state, const tr_msg *m)
     if (b->left == 0)
         tr_send(self, b->master, over, .hogged = now - b->hogged);
     else
-        tr_send(self, *partner, ball, .left = b->left - 1, .master = b->master,
-            .hogged = b->left == HITS ? now : b->hogged);
+        tr_send(self, *partner, ball, .left = b->left - 1, .master = b->master, .hogged = b->left == HITS ? now : b->hogged);
     return TR_CONTINUE;
 }
 

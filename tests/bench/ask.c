@@ -60,12 +60,8 @@ static int ask(tr_self *self, void *state, const tr_msg *m)
     return next_or_end(self, me, ask_the_oracle);
 }
 
-static const tr_actor ask_root = { TR_SPEC,
-    .name = "ask",
-    .start = ask_start,
-    .receive = ask,
-    .state_size = sizeof(struct asker),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor ask_root = { TR_SPEC, .name = "ask", .start = ask_start, .receive = ask,
+    .state_size = sizeof(struct asker), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_ask = { .name = "ask", .root = &ask_root, .n = 2000000 };
 
@@ -101,11 +97,7 @@ static int block(tr_self *self, void *state, const tr_msg *m)
     return next_or_end(self, me, begin_a_job);
 }
 
-static const tr_actor block_root = { TR_SPEC,
-    .name = "block",
-    .start = block_start,
-    .receive = block,
-    .state_size = sizeof(struct asker),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor block_root = { TR_SPEC, .name = "block", .start = block_start, .receive = block,
+    .state_size = sizeof(struct asker), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_block = { .name = "block", .root = &block_root, .n = 100000 };

@@ -17,14 +17,13 @@
 #include <time.h>
 
 static const struct bench_workload *const workloads[] = { &bench_pingpong, &bench_ring, &bench_fanin, &bench_big,
-    &bench_skynet, &bench_idle, &bench_timers, &bench_chameneos, &bench_sim,
-    &bench_spawn, &bench_monitor, &bench_restart, &bench_echo, &bench_ask, &bench_block, &bench_post, &bench_sleeper,
-    &bench_broadcast,
+    &bench_skynet, &bench_idle, &bench_timers, &bench_chameneos, &bench_sim, &bench_spawn, &bench_monitor, &bench_restart,
+    &bench_echo, &bench_ask, &bench_block, &bench_post, &bench_sleeper, &bench_broadcast,
     /* Savina */
     &bench_counting, &bench_fjthrput, &bench_fjcreate, &bench_concdict, &bench_concsll, &bench_bndbuffer,
-    &bench_philosophers, &bench_barber, &bench_cigsmok, &bench_logmap, &bench_banking, &bench_quicksort,
-    &bench_radixsort, &bench_filterbank, &bench_sieve, &bench_uct, &bench_trapezoid, &bench_piprecision,
-    &bench_recmatmul, &bench_nqueens, &bench_astar, &bench_sor, &bench_apsp, &bench_fib };
+    &bench_philosophers, &bench_barber, &bench_cigsmok, &bench_logmap, &bench_banking, &bench_quicksort, &bench_radixsort,
+    &bench_filterbank, &bench_sieve, &bench_uct, &bench_trapezoid, &bench_piprecision, &bench_recmatmul, &bench_nqueens,
+    &bench_astar, &bench_sor, &bench_apsp, &bench_fib };
 
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], WORKERS_MAX = 1000, DEFAULT_WORKERS = 2 };
 
@@ -93,8 +92,8 @@ static double seconds(void)
 static void print(const struct bench_workload *workload)
 {
     double s = seconds();
-    printf("%s troupe %lld %.6f %.0f %lld cpu=%.3f%s%s\n", workload->name, (long long)result.ops, s,
-        (double)result.ops / s, (long long)result.peak_kib, result.cpu, result.more[0] ? " " : "", result.more);
+    printf("%s troupe %lld %.6f %.0f %lld cpu=%.3f%s%s\n", workload->name, (long long)result.ops, s, (double)result.ops / s,
+        (long long)result.peak_kib, result.cpu, result.more[0] ? " " : "", result.more);
 }
 
 static void print_json(const struct bench_workload *workload, int64_t workers)
@@ -114,9 +113,8 @@ static void print_json(const struct bench_workload *workload, int64_t workers)
 
 /* ---- the command line -------------------------------------------------------------------------------------------- */
 
-static const char usage[] =
-    "usage: [THREADS=workers] troupe-bench [--json] WORKLOAD [N]\n"
-    "       troupe-bench --list\n";
+static const char usage[] = "usage: [THREADS=workers] troupe-bench [--json] WORKLOAD [N]\n"
+                            "       troupe-bench --list\n";
 
 static const struct bench_workload *find(const char *name)
 {

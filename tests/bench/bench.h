@@ -15,18 +15,18 @@
 
 struct bench_workload {
     const char *name;
-    const tr_actor *root; /* its argument is N, an int64_t */
+    const tr_actor *root;  /* its argument is N, an int64_t */
     int (*run)(int64_t n); /* or without a system: it reports by itself, and answers 0 or an error */
-    int64_t n;            /* unless the command line says otherwise */
-    int64_t multiple;     /* what N is a multiple of from there on; 0: any */
-    bool power_of_ten;    /* what N has to be */
-    int64_t max;          /* what N is at most; 0: any */
+    int64_t n;             /* unless the command line says otherwise */
+    int64_t multiple;      /* what N is a multiple of from there on; 0: any */
+    bool power_of_ten;     /* what N has to be */
+    int64_t max;           /* what N is at most; 0: any */
 };
 
 extern const struct bench_workload bench_pingpong, bench_ring, bench_fanin, bench_big, bench_skynet, bench_idle,
     bench_timers, bench_chameneos, bench_sim;
-extern const struct bench_workload bench_spawn, bench_monitor, bench_restart, bench_echo, bench_ask,
-    bench_block, bench_post, bench_sleeper, bench_broadcast;
+extern const struct bench_workload bench_spawn, bench_monitor, bench_restart, bench_echo, bench_ask, bench_block,
+    bench_post, bench_sleeper, bench_broadcast;
 
 /* Nanoseconds of a clock that never goes back; actors of a simulation, whose time is another, use tr_now. Any thread. */
 int64_t bench_now(void);

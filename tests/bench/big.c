@@ -60,12 +60,8 @@ static int peer(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor peer_actor = { TR_SPEC,
-    .name = "peer",
-    .start = peer_start,
-    .receive = peer,
-    .state_size = sizeof(struct peer),
-    .arg_size = sizeof(struct peer) };
+static const tr_actor peer_actor = { TR_SPEC, .name = "peer", .start = peer_start, .receive = peer,
+    .state_size = sizeof(struct peer), .arg_size = sizeof(struct peer) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -109,11 +105,7 @@ static int big(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor big_root = { TR_SPEC,
-    .name = "big",
-    .start = big_start,
-    .receive = big,
-    .state_size = sizeof(struct big),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor big_root = { TR_SPEC, .name = "big", .start = big_start, .receive = big,
+    .state_size = sizeof(struct big), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_big = { .name = "big", .root = &big_root, .n = 20000 };

@@ -90,11 +90,7 @@ static int broadcast(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor broadcast_root = { TR_SPEC,
-    .name = "broadcast",
-    .start = broadcast_start,
-    .receive = broadcast,
-    .state_size = sizeof(struct broadcast),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor broadcast_root = { TR_SPEC, .name = "broadcast", .start = broadcast_start, .receive = broadcast,
+    .state_size = sizeof(struct broadcast), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_broadcast = { .name = "broadcast", .root = &broadcast_root, .n = 2000 };

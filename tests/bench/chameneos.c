@@ -59,12 +59,8 @@ static int creature(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor creature_actor = { TR_SPEC,
-    .name = "creature",
-    .start = creature_start,
-    .receive = creature,
-    .state_size = sizeof(struct creature),
-    .arg_size = sizeof(struct creature) };
+static const tr_actor creature_actor = { TR_SPEC, .name = "creature", .start = creature_start, .receive = creature,
+    .state_size = sizeof(struct creature), .arg_size = sizeof(struct creature) };
 
 /* ---- the mall ---------------------------------------------------------------------------------------------------- */
 
@@ -112,12 +108,8 @@ static int mall(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor mall_actor = { TR_SPEC,
-    .name = "mall",
-    .start = mall_start,
-    .receive = mall,
-    .state_size = sizeof(struct mall),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor mall_actor = { TR_SPEC, .name = "mall", .start = mall_start, .receive = mall,
+    .state_size = sizeof(struct mall), .arg_size = sizeof(int64_t) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -147,11 +139,7 @@ static int chameneos(tr_self *self, void *state, const tr_msg *m)
     return bench_report(me->n, ns);
 }
 
-static const tr_actor chameneos_root = { TR_SPEC,
-    .name = "chameneos",
-    .start = chameneos_start,
-    .receive = chameneos,
-    .state_size = sizeof(struct chameneos),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor chameneos_root = { TR_SPEC, .name = "chameneos", .start = chameneos_start, .receive = chameneos,
+    .state_size = sizeof(struct chameneos), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_chameneos = { .name = "chameneos", .root = &chameneos_root, .n = 2000000 };

@@ -35,9 +35,7 @@ static int passer(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor passer_actor = {
-    TR_SPEC, .name = "passer", .receive = passer, .state_size = sizeof(struct passer)
-};
+static const tr_actor passer_actor = { TR_SPEC, .name = "passer", .receive = passer, .state_size = sizeof(struct passer) };
 
 struct circle {
     int64_t n, start;
@@ -81,19 +79,11 @@ static int circle(tr_self *self, void *state, const tr_msg *m)
     return bench_report(me->n, tr_now(self) - me->start);
 }
 
-static const tr_actor pingpong_root = { TR_SPEC,
-    .name = "pingpong",
-    .start = pingpong_start,
-    .receive = circle,
-    .state_size = sizeof(struct circle),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor pingpong_root = { TR_SPEC, .name = "pingpong", .start = pingpong_start, .receive = circle,
+    .state_size = sizeof(struct circle), .arg_size = sizeof(int64_t) };
 
-static const tr_actor ring_root = { TR_SPEC,
-    .name = "ring",
-    .start = ring_start,
-    .receive = circle,
-    .state_size = sizeof(struct circle),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor ring_root = { TR_SPEC, .name = "ring", .start = ring_start, .receive = circle,
+    .state_size = sizeof(struct circle), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_pingpong = { .name = "pingpong", .root = &pingpong_root, .n = 5000000 };
 const struct bench_workload bench_ring = { .name = "ring", .root = &ring_root, .n = 5000000 };

@@ -64,12 +64,8 @@ static int client(tr_self *self, void *state, const tr_msg *m)
     return tr_tcp_close(self, m->from);
 }
 
-static const tr_actor client_actor = { TR_SPEC,
-    .name = "client",
-    .start = client_start,
-    .receive = client,
-    .state_size = sizeof(struct client),
-    .arg_size = sizeof(struct client) };
+static const tr_actor client_actor = { TR_SPEC, .name = "client", .start = client_start, .receive = client,
+    .state_size = sizeof(struct client), .arg_size = sizeof(struct client) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -90,8 +86,7 @@ static int echo(tr_self *self, void *state, const tr_msg *m)
     struct echo *me = state;
     if (tr_is(tr_tcp_listening, m)) {
         me->start = tr_now(self);
-        tr_spawn(self, &client_actor,
-            (&(struct client){ .address = tr_body(tr_tcp_listening, m)->address, .left = me->n }));
+        tr_spawn(self, &client_actor, (&(struct client){ .address = tr_body(tr_tcp_listening, m)->address, .left = me->n }));
     } else if (tr_is(tr_tcp_accepted, m)) {
         tr_tcp_serve(self, m, &session_actor, NULL);
     } else if (tr_is(echo_finished, m)) {
@@ -102,11 +97,7 @@ static int echo(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor echo_root = { TR_SPEC,
-    .name = "echo",
-    .start = echo_start,
-    .receive = echo,
-    .state_size = sizeof(struct echo),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor echo_root = { TR_SPEC, .name = "echo", .start = echo_start, .receive = echo,
+    .state_size = sizeof(struct echo), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_echo = { .name = "echo", .root = &echo_root, .n = 100000 };

@@ -44,12 +44,8 @@ static int counter(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor counter_actor = { TR_SPEC,
-    .name = "counter",
-    .start = counter_start,
-    .receive = counter,
-    .state_size = sizeof(struct counter),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor counter_actor = { TR_SPEC, .name = "counter", .start = counter_start, .receive = counter,
+    .state_size = sizeof(struct counter), .arg_size = sizeof(int64_t) };
 
 /* ---- a producer -------------------------------------------------------------------------------------------------- */
 
@@ -88,12 +84,8 @@ static int producer(tr_self *self, void *state, const tr_msg *m)
     return me->under_way ? TR_CONTINUE : TR_STOP;
 }
 
-static const tr_actor producer_actor = { TR_SPEC,
-    .name = "producer",
-    .start = producer_start,
-    .receive = producer,
-    .state_size = sizeof(struct producer),
-    .arg_size = sizeof(struct producer) };
+static const tr_actor producer_actor = { TR_SPEC, .name = "producer", .start = producer_start, .receive = producer,
+    .state_size = sizeof(struct producer), .arg_size = sizeof(struct producer) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -123,11 +115,7 @@ static int fanin(tr_self *self, void *state, const tr_msg *m)
     return bench_report(me->all, tr_now(self) - me->start);
 }
 
-static const tr_actor fanin_root = { TR_SPEC,
-    .name = "fanin",
-    .start = fanin_start,
-    .receive = fanin,
-    .state_size = sizeof(struct fanin),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor fanin_root = { TR_SPEC, .name = "fanin", .start = fanin_start, .receive = fanin,
+    .state_size = sizeof(struct fanin), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_fanin = { .name = "fanin", .root = &fanin_root, .n = 1000000 };

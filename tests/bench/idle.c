@@ -39,9 +39,8 @@ static int sleeper(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor sleeper_actor = {
-    TR_SPEC, .name = "sleeper", .start = sleeper_start, .receive = sleeper, .arg_size = sizeof(struct sleeper)
-};
+static const tr_actor sleeper_actor = { TR_SPEC, .name = "sleeper", .start = sleeper_start, .receive = sleeper,
+    .arg_size = sizeof(struct sleeper) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -97,12 +96,7 @@ static void idle_stop(tr_self *self, void *state, int reason)
     free(((struct idle *)state)->sleepers);
 }
 
-static const tr_actor idle_root = { TR_SPEC,
-    .name = "idle",
-    .start = idle_start,
-    .receive = idle,
-    .stop = idle_stop,
-    .state_size = sizeof(struct idle),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor idle_root = { TR_SPEC, .name = "idle", .start = idle_start, .receive = idle, .stop = idle_stop,
+    .state_size = sizeof(struct idle), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_idle = { .name = "idle", .root = &idle_root, .n = 1000000 };

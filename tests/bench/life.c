@@ -30,9 +30,8 @@ static int nothing(tr_self *self, void *state, const tr_msg *m)
     bench_unexpected(m);
 }
 
-static const tr_actor guest_actor = {
-    TR_SPEC, .name = "guest", .start = guest_start, .receive = nothing, .arg_size = sizeof(int64_t)
-};
+static const tr_actor guest_actor = { TR_SPEC, .name = "guest", .start = guest_start, .receive = nothing,
+    .arg_size = sizeof(int64_t) };
 
 struct life {
     int64_t n, spawned, gone, sum, start;
@@ -70,12 +69,8 @@ static int spawn(tr_self *self, void *state, const tr_msg *m)
     return bench_report(me->n, tr_now(self) - me->start);
 }
 
-static const tr_actor spawn_root = { TR_SPEC,
-    .name = "spawn",
-    .start = spawn_start,
-    .receive = spawn,
-    .state_size = sizeof(struct life),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor spawn_root = { TR_SPEC, .name = "spawn", .start = spawn_start, .receive = spawn,
+    .state_size = sizeof(struct life), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_spawn = { .name = "spawn", .root = &spawn_root, .n = 1000000 };
 
@@ -119,12 +114,8 @@ static int monitor(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor monitor_root = { TR_SPEC,
-    .name = "monitor",
-    .start = monitor_start,
-    .receive = monitor,
-    .state_size = sizeof(struct life),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor monitor_root = { TR_SPEC, .name = "monitor", .start = monitor_start, .receive = monitor,
+    .state_size = sizeof(struct life), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_monitor = { .name = "monitor", .root = &monitor_root, .n = 1000000 };
 
@@ -149,16 +140,13 @@ static int patient(tr_self *self, void *state, const tr_msg *m)
     return tr_is(patient_crash, m) ? TR_ECRASHED : TR_CONTINUE;
 }
 
-static const tr_actor patient_actor = {
-    TR_SPEC, .name = "patient", .start = patient_start, .receive = patient, .arg_size = sizeof(tr_ref)
-};
+static const tr_actor patient_actor = { TR_SPEC, .name = "patient", .start = patient_start, .receive = patient,
+    .arg_size = sizeof(tr_ref) };
 
 /* What the supervisor reads as long as it lives. No two restarts are within one nanosecond, so none is one too many, and
  * none is delayed. */
 static tr_ref patients_root;
-static const tr_child patients[] = {
-    { .name = "patient", .actor = &patient_actor, .arg = &patients_root, .period_ns = 1 }
-};
+static const tr_child patients[] = { { .name = "patient", .actor = &patient_actor, .arg = &patients_root, .period_ns = 1 } };
 static const tr_supervisor ward = { TR_SUPERVISOR, .name = "ward", .children = patients, .count = 1, .period_ns = 1 };
 
 /* A supervisor logs a warning for each crash. It is not written, as the place it would go to would be measured with it. */
@@ -198,11 +186,7 @@ static int restart(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor restart_root = { TR_SPEC,
-    .name = "restart",
-    .start = restart_start,
-    .receive = restart,
-    .state_size = sizeof(struct life),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor restart_root = { TR_SPEC, .name = "restart", .start = restart_start, .receive = restart,
+    .state_size = sizeof(struct life), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_restart = { .name = "restart", .root = &restart_root, .n = 300000 };

@@ -107,12 +107,8 @@ static int post(tr_self *self, void *state, const tr_msg *m)
     return bench_report(me->n, ns);
 }
 
-static const tr_actor post_root = { TR_SPEC,
-    .name = "post",
-    .start = post_start,
-    .receive = post,
-    .state_size = sizeof(struct receiver),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor post_root = { TR_SPEC, .name = "post", .start = post_start, .receive = post,
+    .state_size = sizeof(struct receiver), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_post = { .name = "post", .root = &post_root, .n = 2000000 };
 
@@ -155,11 +151,7 @@ static int sleeper(tr_self *self, void *state, const tr_msg *m)
     return bench_report(me->n, me->latency);
 }
 
-static const tr_actor sleeper_root = { TR_SPEC,
-    .name = "sleeper",
-    .start = sleeper_start,
-    .receive = sleeper,
-    .state_size = sizeof(struct receiver),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor sleeper_root = { TR_SPEC, .name = "sleeper", .start = sleeper_start, .receive = sleeper,
+    .state_size = sizeof(struct receiver), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_sleeper = { .name = "sleeper", .root = &sleeper_root, .n = 2000 };

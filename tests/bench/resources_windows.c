@@ -28,5 +28,5 @@ int64_t resources_peak_rss_kib(void)
 {
     PROCESS_MEMORY_COUNTERS memory = { .cb = sizeof memory };
     return K32GetProcessMemoryInfo(GetCurrentProcess(), &memory, sizeof memory) ? (int64_t)memory.PeakWorkingSetSize / 1024
-                                                                               : -1;
+                                                                                : -1;
 }

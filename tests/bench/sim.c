@@ -39,10 +39,7 @@ static int server(tr_self *self, void *state, const tr_msg *m)
     return tr_is(tr_down, m) && ++me->served == CLIENTS ? TR_STOP : TR_CONTINUE;
 }
 
-static const tr_actor server_root = { TR_SPEC,
-    .name = "server",
-    .start = server_start,
-    .receive = server,
+static const tr_actor server_root = { TR_SPEC, .name = "server", .start = server_start, .receive = server,
     .state_size = sizeof(struct server) };
 
 /* ---- the clients ------------------------------------------------------------------------------------------------- */
@@ -82,8 +79,8 @@ static int client(tr_self *self, void *state, const tr_msg *m)
     return !tr_is(tr_tcp_closed, m) ? TR_CONTINUE : me->got == LINES * LENGTH ? TR_STOP : TR_EPROTO;
 }
 
-static const tr_actor client_actor = {
-    TR_SPEC, .name = "client", .start = client_start, .receive = client, .state_size = sizeof(struct client) };
+static const tr_actor client_actor = { TR_SPEC, .name = "client", .start = client_start, .receive = client,
+    .state_size = sizeof(struct client) };
 
 static int clients_start(tr_self *self, void *state, const void *arg)
 {
@@ -105,15 +102,15 @@ static int clients(tr_self *self, void *state, const tr_msg *m)
     return --*left ? TR_CONTINUE : TR_STOP;
 }
 
-static const tr_actor clients_root = {
-    TR_SPEC, .name = "clients", .start = clients_start, .receive = clients, .state_size = sizeof(int) };
+static const tr_actor clients_root = { TR_SPEC, .name = "clients", .start = clients_start, .receive = clients,
+    .state_size = sizeof(int) };
 
 /* ---- the runs ---------------------------------------------------------------------------------------------------- */
 
 static int sim_run(int64_t n)
 {
-    static const tr_sim_host hosts[] = {
-        { .name = "server", .actor = &server_root }, { .name = "clients", .actor = &clients_root }, { 0 } };
+    static const tr_sim_host hosts[] = { { .name = "server", .actor = &server_root },
+        { .name = "clients", .actor = &clients_root }, { 0 } };
     int64_t messages = 0, start = bench_now();
     for (int64_t seed = 1; seed <= n; seed++) {
         tr_sim_result result;

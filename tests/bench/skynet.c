@@ -30,12 +30,8 @@ static int node(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor node_actor = { TR_SPEC,
-    .name = "node",
-    .start = node_start,
-    .receive = node,
-    .state_size = sizeof(struct node),
-    .arg_size = sizeof(struct share) };
+static const tr_actor node_actor = { TR_SPEC, .name = "node", .start = node_start, .receive = node,
+    .state_size = sizeof(struct node), .arg_size = sizeof(struct share) };
 
 static int node_start(tr_self *self, void *state, const void *arg)
 {
@@ -79,13 +75,7 @@ static int skynet(tr_self *self, void *state, const tr_msg *m)
     return bench_report(actors, ns);
 }
 
-static const tr_actor skynet_root = { TR_SPEC,
-    .name = "skynet",
-    .start = skynet_start,
-    .receive = skynet,
-    .state_size = sizeof(struct skynet),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor skynet_root = { TR_SPEC, .name = "skynet", .start = skynet_start, .receive = skynet,
+    .state_size = sizeof(struct skynet), .arg_size = sizeof(int64_t) };
 
-const struct bench_workload bench_skynet = {
-    .name = "skynet1m", .root = &skynet_root, .n = 1000000, .power_of_ten = true
-};
+const struct bench_workload bench_skynet = { .name = "skynet1m", .root = &skynet_root, .n = 1000000, .power_of_ten = true };

@@ -64,13 +64,7 @@ static int timers(tr_self *self, void *state, const tr_msg *m)
     return bench_report(me->n, tr_now(self) - me->start);
 }
 
-static const tr_actor timers_root = { TR_SPEC,
-    .name = "timers",
-    .start = timers_start,
-    .receive = timers,
-    .state_size = sizeof(struct timers),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor timers_root = { TR_SPEC, .name = "timers", .start = timers_start, .receive = timers,
+    .state_size = sizeof(struct timers), .arg_size = sizeof(int64_t) };
 
-const struct bench_workload bench_timers = {
-    .name = "timers", .root = &timers_root, .n = 1000000, .multiple = BATCH
-};
+const struct bench_workload bench_timers = { .name = "timers", .root = &timers_root, .n = 1000000, .multiple = BATCH };

@@ -126,17 +126,13 @@ static int signal_of(DWORD code)
 {
     switch (code) {
     case CODE_ABORT:
-    case STATUS_STACK_BUFFER_OVERRUN: /* abort() of newer C libraries */
-        return SIGABRT;
+    case STATUS_STACK_BUFFER_OVERRUN: /* abort() of newer C libraries */ return SIGABRT;
     case STATUS_ILLEGAL_INSTRUCTION:
-    case STATUS_PRIVILEGED_INSTRUCTION:
-        return SIGILL;
+    case STATUS_PRIVILEGED_INSTRUCTION: return SIGILL;
     case STATUS_INTEGER_DIVIDE_BY_ZERO:
     case STATUS_INTEGER_OVERFLOW:
-    case STATUS_FLOAT_DIVIDE_BY_ZERO:
-        return SIGFPE;
-    default:
-        return code >= 0xC0000000 ? SIGSEGV : 0; /* an access violation, a stack overflow, another exception */
+    case STATUS_FLOAT_DIVIDE_BY_ZERO: return SIGFPE;
+    default: return code >= 0xC0000000 ? SIGSEGV : 0; /* an access violation, a stack overflow, another exception */
     }
 }
 

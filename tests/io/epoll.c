@@ -12,11 +12,11 @@ enum call { NONE, PWAIT2, WAIT, RECV, SENDTO, SENDMSG, ACCEPT, BIND_IPV6 };
 
 /* Set while no system runs. */
 static struct script {
-    enum call call; /* this one, and … */
+    enum call call;  /* this one, and … */
     bool both_waits; /* … if it is WAIT, PWAIT2 too … */
-    unsigned after; /* … but for the first so many … */
-    unsigned times; /* … fails, so often, … */
-    int number;     /* … with this errno */
+    unsigned after;  /* … but for the first so many … */
+    unsigned times;  /* … fails, so often, … */
+    int number;      /* … with this errno */
 } script;
 
 static unsigned called[BIND_IPV6 + 1];
@@ -31,12 +31,12 @@ static bool fails(enum call call)
     return true;
 }
 
-#define WRAP(call, type, name, parameters, arguments)                                                             \
-    type __real_##name parameters;                                                                                    \
-    type __wrap_##name parameters;                                                                                    \
-    type __wrap_##name parameters                                                                                     \
-    {                                                                                                                 \
-        return fails(call) ? -1 : __real_##name arguments;                                                            \
+#define WRAP(call, type, name, parameters, arguments) \
+    type __real_##name parameters; \
+    type __wrap_##name parameters; \
+    type __wrap_##name parameters \
+    { \
+        return fails(call) ? -1 : __real_##name arguments; \
     }
 
 WRAP(PWAIT2, int, epoll_pwait2,
@@ -44,12 +44,10 @@ WRAP(PWAIT2, int, epoll_pwait2,
     (fd, events, most, limit, mask))
 WRAP(WAIT, int, epoll_wait, (int fd, struct epoll_event *events, int most, int ms), (fd, events, most, ms))
 WRAP(RECV, ssize_t, recv, (int fd, void *to, size_t size, int flags), (fd, to, size, flags))
-WRAP(SENDTO, ssize_t, sendto,
-    (int fd, const void *from, size_t size, int flags, const struct sockaddr *to, socklen_t length),
+WRAP(SENDTO, ssize_t, sendto, (int fd, const void *from, size_t size, int flags, const struct sockaddr *to, socklen_t length),
     (fd, from, size, flags, to, length))
 WRAP(SENDMSG, ssize_t, sendmsg, (int fd, const struct msghdr *header, int flags), (fd, header, flags))
 WRAP(ACCEPT, int, accept4, (int fd, struct sockaddr *from, socklen_t *length, int flags), (fd, from, length, flags))
-
 
 WRAP(fd < 0 || address->sa_family != AF_INET6 ? NONE : BIND_IPV6, int, bind,
     (int fd, const struct sockaddr *address, socklen_t length), (fd, address, length))

@@ -94,15 +94,14 @@ static int child_receive(tr_self *self, void *state_, const tr_msg *m)
     struct child *state = state_;
     char text[TR_ADDRESS_TEXT];
     if (tr_is(tr_tcp_listening, m))
-        return tr_tcp_connect(self, &state->connection,
-            tr_address_text(&tr_body(tr_tcp_listening, m)->address, text));
+        return tr_tcp_connect(self, &state->connection, tr_address_text(&tr_body(tr_tcp_listening, m)->address, text));
     if (!tr_is(tr_tcp_connected, m) && !tr_is(tr_tcp_accepted, m) && !tr_is(tr_timeout, m) && !tr_is(tr_blocked, m))
         return tr_is(tr_tcp_failed, m) ? TR_EPROTO : TR_CONTINUE; /* the one accepted has no owner, and ends */
     return --state->left ? TR_CONTINUE : TR_STOP;
 }
 
-static const tr_actor child_actor = { TR_SPEC,
-    .name = "child", .start = child_start, .receive = child_receive, .state_size = sizeof(struct child) };
+static const tr_actor child_actor = { TR_SPEC, .name = "child", .start = child_start, .receive = child_receive,
+    .state_size = sizeof(struct child) };
 
 static int own_system(void *arg)
 {

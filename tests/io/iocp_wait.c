@@ -9,10 +9,10 @@
 #include "io/iocp_wait.h"
 #include "sched/random.h"
 
-#define demand(condition, ...)                                                                                    \
-    do                                                                                                            \
-        if (!(condition))                                                                                         \
-            tri_panic(__VA_ARGS__);                                                                               \
+#define demand(condition, ...) \
+    do \
+        if (!(condition)) \
+            tri_panic(__VA_ARGS__); \
     while (0)
 
 /* ---- Windows, as the library sees it ----------------------------------------------------------------------------- */
@@ -21,7 +21,7 @@ static uint32_t failing_posts, failing_events, failing_waits; /* so many calls, 
 static uint32_t waits_of_no_time;                             /* the same: their time-outs are cut to nothing */
 static uint32_t posts;                                        /* of packets of waits, that have returned */
 static uint32_t expected_posts;
-static struct gate *post_gate;                                /* that the next post of a wait has to pass */
+static struct gate *post_gate; /* that the next post of a wait has to pass */
 
 static bool takes_one(uint32_t *count)
 {
@@ -32,11 +32,11 @@ static bool takes_one(uint32_t *count)
 }
 
 /* The real one; `pointer` is of the type of a pointer to it. */
-#define find(module, name, pointer)                                                                               \
-    do {                                                                                                          \
-        FARPROC found = GetProcAddress(GetModuleHandleA(module), name);                                           \
-        demand(found, "there is no %s", name);                                                                    \
-        memcpy(&pointer, &found, sizeof pointer);                                                                 \
+#define find(module, name, pointer) \
+    do { \
+        FARPROC found = GetProcAddress(GetModuleHandleA(module), name); \
+        demand(found, "there is no %s", name); \
+        memcpy(&pointer, &found, sizeof pointer); \
     } while (0)
 
 static BOOL WINAPI post(HANDLE port, DWORD bytes, ULONG_PTR key, LPOVERLAPPED overlapped)
@@ -543,12 +543,8 @@ static void stormer_stop(tr_self *self, void *state, int reason)
             cancel_stormy(&me->waits[i]);
 }
 
-static const tr_actor stormer_actor = { TR_SPEC,
-    .name = "stormer",
-    .start = stormer_start,
-    .receive = stormer_receive,
-    .stop = stormer_stop,
-    .state_size = sizeof(struct stormer) };
+static const tr_actor stormer_actor = { TR_SPEC, .name = "stormer", .start = stormer_start, .receive = stormer_receive,
+    .stop = stormer_stop, .state_size = sizeof(struct stormer) };
 
 static int cast(tr_self *self, void *arg)
 {
@@ -611,7 +607,8 @@ static PROCESS_INFORMATION make_process(void)
     STARTUPINFOA startup = { .cb = sizeof startup };
     char command[] = "cmd.exe /c exit 7";
     demand(CreateProcessA(NULL, command, NULL, NULL, FALSE, CREATE_SUSPENDED | DETACHED_PROCESS, NULL, NULL, &startup,
-        &process), "no process: error %lu", GetLastError());
+               &process),
+        "no process: error %lu", GetLastError());
     return process;
 }
 
@@ -745,8 +742,7 @@ Test(iocp_wait, a_job_tells_of_an_end_that_is_no_ordinary_one, .timeout = 30)
     put_into(&job, &process);
     expect_news(&job, JOB_OBJECT_MSG_NEW_PROCESS, process.dwProcessId);
     cr_assert(TerminateProcess(process.hProcess, STATUS_ACCESS_VIOLATION));
-    expect_news(&job, is_wine() ? JOB_OBJECT_MSG_EXIT_PROCESS : JOB_OBJECT_MSG_ABNORMAL_EXIT_PROCESS,
-        process.dwProcessId);
+    expect_news(&job, is_wine() ? JOB_OBJECT_MSG_EXIT_PROCESS : JOB_OBJECT_MSG_ABNORMAL_EXIT_PROCESS, process.dwProcessId);
     expect_news(&job, JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO, 0);
     cr_assert_eq(tr_probe_do(probe, close_job, &job), 0);
     close_system();

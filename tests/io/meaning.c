@@ -7,10 +7,10 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
-#define AS(kind, meaning, ...)                                                                                    \
-    do {                                                                                                          \
-        static const int numbers_[] = { __VA_ARGS__ };                                                                \
-        for (size_t i_ = 0; i_ < sizeof numbers_ / sizeof numbers_[0]; i_++)                                          \
+#define AS(kind, meaning, ...) \
+    do { \
+        static const int numbers_[] = { __VA_ARGS__ }; \
+        for (size_t i_ = 0; i_ < sizeof numbers_ / sizeof numbers_[0]; i_++) \
             cr_assert_eq(tri_meaning_of((kind), tri_error_from_errno(numbers_[i_])), (meaning), "errno %d", numbers_[i_]); \
     } while (0)
 

@@ -20,15 +20,15 @@ enum { PAIRS = 12, CALLERS = 12, PERIOD = 251, SEND_MAX = 60000, AT_A_TIME = 4 }
 
 static uint8_t text[PERIOD + SEND_MAX];
 static uint32_t over[2 * PAIRS]; /* talkers; the two of a pair are neighbours */
-static tr_address address; /* where the callers call */
+static tr_address address;       /* where the callers call */
 
 /* What came of it: overtaken ones were cancelled and had succeeded already, late ones brought data besides. */
 static uint64_t canceled, overtaken, late, arrived, connections;
 
-#define demand(condition, ...)                                                                                    \
-    do                                                                                                            \
-        if (!(condition))                                                                                         \
-            tri_panic(__VA_ARGS__);                                                                               \
+#define demand(condition, ...) \
+    do \
+        if (!(condition)) \
+            tri_panic(__VA_ARGS__); \
     while (0)
 
 /* ---- one of them ------------------------------------------------------------------------------------------------- */
@@ -213,7 +213,8 @@ static void on_write(tr_self *self, struct stormer *me, struct tri_op *op)
     demand(done.result != TR_ECANCELED || me->write_canceled, "cancelled by nobody");
     if (me->role == CALLER) {
         demand(done.result == 0 || done.result == TR_ECANCELED || done.result == TR_ECONNREFUSED ||
-            done.result == TR_ECONNRESET, "connect: %s", tr_strerror(done.result)); /* the listener may be gone */
+                done.result == TR_ECONNRESET,
+            "connect: %s", tr_strerror(done.result)); /* the listener may be gone */
         if (done.result == 0)
             ck_pr_inc_64(&connections);
         tri_block_put(op, ((struct tri_connect *)op)->tag);
@@ -383,7 +384,8 @@ Test(port_storm, whatever_is_submitted_comes_home_once)
         close_system();
         cr_assert_eq(open_descriptors(), before);
     }
-    fprintf(stderr, "%lu cancelled, %lu too late, %lu of them with data, %lu connections, %lu bytes\n", (unsigned long)canceled,
-        (unsigned long)overtaken, (unsigned long)late, (unsigned long)connections, (unsigned long)arrived);
+    fprintf(stderr, "%lu cancelled, %lu too late, %lu of them with data, %lu connections, %lu bytes\n",
+        (unsigned long)canceled, (unsigned long)overtaken, (unsigned long)late, (unsigned long)connections,
+        (unsigned long)arrived);
     cr_assert(canceled > 100 && connections > 10 && arrived > 100000, "or the test tests little");
 }

@@ -43,8 +43,8 @@ static int ends_with(tr_self *self, void *state, const void *arg)
     return *(const int *)arg;
 }
 
-static const tr_actor brief_root = { TR_SPEC,
-    .name = "brief", .start = ends_with, .receive = quiet_receive, .arg_size = sizeof(int) };
+static const tr_actor brief_root = { TR_SPEC, .name = "brief", .start = ends_with, .receive = quiet_receive,
+    .arg_size = sizeof(int) };
 
 Test(run, it_answers_the_reason_of_the_root_and_can_run_again)
 {
@@ -176,8 +176,7 @@ struct other_thread {
 static void *run_here(void *arg)
 {
     struct other_thread *other = arg;
-    other->result =
-        tr_run(&(tr_options){ .actor = &quiet_root, .workers = 2, .signals = true, .system = &other->system });
+    other->result = tr_run(&(tr_options){ .actor = &quiet_root, .workers = 2, .signals = true, .system = &other->system });
     return NULL;
 }
 
@@ -242,8 +241,8 @@ static int count(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor count_actor = { TR_SPEC,
-    .name = "count", .receive = count, .state_size = sizeof(struct count), .mailbox = TR_MAILBOX_MAX };
+static const tr_actor count_actor = { TR_SPEC, .name = "count", .receive = count, .state_size = sizeof(struct count),
+    .mailbox = TR_MAILBOX_MAX };
 
 static int spawn_count(tr_self *self, void *arg)
 {

@@ -69,8 +69,8 @@ static void busy_stop(tr_self *self, void *state, int reason)
             poll(NULL, 0, 1000);
 }
 
-static const tr_actor busy_root = { TR_SPEC,
-    .name = "root", .start = root_start, .receive = quiet_receive, .stop = busy_stop };
+static const tr_actor busy_root = { TR_SPEC, .name = "root", .start = root_start, .receive = quiet_receive,
+    .stop = busy_stop };
 
 static void await(char expected)
 {

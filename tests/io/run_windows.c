@@ -32,8 +32,8 @@ static void busy_stop(tr_self *self, void *state, int reason)
     Sleep(INFINITE);
 }
 
-static const tr_actor busy_root = { TR_SPEC,
-    .name = "root", .start = root_start, .receive = quiet_receive, .stop = busy_stop };
+static const tr_actor busy_root = { TR_SPEC, .name = "root", .start = root_start, .receive = quiet_receive,
+    .stop = busy_stop };
 
 static HANDLE give(DWORD event)
 {
@@ -76,8 +76,7 @@ static intptr_t result_of(pthread_t thread)
 
 Test(run_windows, the_first_event_asks_and_the_last_ones_wait_for_the_end, .timeout = 30)
 {
-    static const DWORD events[] = { CTRL_C_EVENT, CTRL_BREAK_EVENT, CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT,
-        CTRL_SHUTDOWN_EVENT };
+    static const DWORD events[] = { CTRL_C_EVENT, CTRL_BREAK_EVENT, CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT };
     tally_init(&runs);
     int count = is_wine() ? 5 : 2; /* Windows ends the process after the others */
     for (int i = 0; i < 2 * count; i++) {
@@ -95,7 +94,7 @@ Test(run_windows, the_second_event_insists, .timeout = 30)
     capture_log(TR_LOG_ERROR);
     pthread_t system = start_system(&(tr_options){ .actor = &busy_root, .workers = 2, .signals = true });
     await(give(CTRL_BREAK_EVENT));
-    tally_take(&stuck); /* it was asked, and is stuck; there are 30 s left */
+    tally_take(&stuck);                        /* it was asked, and is stuck; there are 30 s left */
     Sleep(TRI_SIGNALS_SAME_NS / 1000000 + 50); /* what comes sooner is the same one */
     await(give(CTRL_C_EVENT));
     cr_assert_neq(result_of(system), 0);

@@ -6,11 +6,11 @@
 #include <string.h>
 
 enum {
-    TASKS = 12,       /* of a host */
-    HELD = 12,        /* promises to one task */
+    TASKS = 12, /* of a host */
+    HELD = 12,  /* promises to one task */
     STREAMS = 1024,
-    SINKS = 5,        /* one for each policy */
-    MEMBERS = 3,      /* of a group of siblings */
+    SINKS = 5,   /* one for each policy */
+    MEMBERS = 3, /* of a group of siblings */
     GROUPS = 2,
     BOX = 6,
     STREAM_MAX = 30000,
@@ -52,23 +52,23 @@ enum manner { ECHO, SLICES, COPIES, TAKES, HANDS_OVER, PAUSES, DETACHES, MANNERS
 
 /* A stream of bytes to a server and back. What one side has done the other may check: it is all one process. */
 struct stream {
-    uint32_t up, down;    /* bytes that were written */
-    enum manner manner;   /* of the server */
-    bool finished;        /* the client has written all, and shut its side down */
-    bool returned;        /* the server has written all of it back, and closed */
-    bool closed;          /* whoever owns the server's connection was told so */
-    bool detached;        /* the server wants the descriptor: it may end the stream whenever it gets it */
+    uint32_t up, down;  /* bytes that were written */
+    enum manner manner; /* of the server */
+    bool finished;      /* the client has written all, and shut its side down */
+    bool returned;      /* the server has written all of it back, and closed */
+    bool closed;        /* whoever owns the server's connection was told so */
+    bool detached;      /* the server wants the descriptor: it may end the stream whenever it gets it */
 };
 
 static struct {
     unsigned rounds;
     bool done[CAST_HOSTS][TASKS];
-    unsigned left;      /* tasks that are not done */
+    unsigned left; /* tasks that are not done */
     struct stream streams[STREAMS];
     uint32_t stream_count;
     uint64_t numbers;
-    int64_t running;    /* starts without a stop */
-    int64_t jobs;       /* arguments of jobs that nobody has released */
+    int64_t running; /* starts without a stop */
+    int64_t jobs;    /* arguments of jobs that nobody has released */
     bool alive[CAST_HOSTS][GROUPS][MEMBERS];
 } cast;
 
@@ -198,23 +198,24 @@ static void member_stop(tr_self *self, void *state, int reason)
     cast.running--;
 }
 
-static const tr_actor member_actor = { TR_SPEC,
-    .name = "member",
-    .start = member_start,
-    .receive = member_receive,
-    .stop = member_stop,
-    .state_size = sizeof(struct member),
-    .arg_size = sizeof(struct place) };
+static const tr_actor member_actor = { TR_SPEC, .name = "member", .start = member_start, .receive = member_receive,
+    .stop = member_stop, .state_size = sizeof(struct member), .arg_size = sizeof(struct place) };
 
-#define MEMBER(name_, group, index) { .name = (name_), .actor = &member_actor, .arg = &(const struct place){ (group), (index) } }
+#define MEMBER(name_, group, index) \
+    { \
+        .name = (name_), .actor = &member_actor, .arg = &(const struct place) \
+        { \
+            (group), (index) \
+        } \
+    }
 
 static const tr_child all_children[] = { MEMBER("all 0", 0, 0), MEMBER("all 1", 0, 1), MEMBER("all 2", 0, 2) };
 static const tr_child rest_children[] = { MEMBER("rest 0", 1, 0), MEMBER("rest 1", 1, 1), MEMBER("rest 2", 1, 2) };
 
-static const tr_supervisor all_supervisor = {
-    TR_SUPERVISOR, .name = "all", .strategy = TR_ONE_FOR_ALL, .children = all_children, .count = MEMBERS };
-static const tr_supervisor rest_supervisor = {
-    TR_SUPERVISOR, .name = "rest", .strategy = TR_REST_FOR_ONE, .children = rest_children, .count = MEMBERS };
+static const tr_supervisor all_supervisor = { TR_SUPERVISOR, .name = "all", .strategy = TR_ONE_FOR_ALL,
+    .children = all_children, .count = MEMBERS };
+static const tr_supervisor rest_supervisor = { TR_SUPERVISOR, .name = "rest", .strategy = TR_REST_FOR_ONE,
+    .children = rest_children, .count = MEMBERS };
 static const tr_supervisor pool_supervisor = { TR_SUPERVISOR, .name = "pool", .strategy = TR_DYNAMIC };
 
 /* ---- the bank ---------------------------------------------------------------------------------------------------- */
@@ -319,13 +320,8 @@ static void bank_stop(tr_self *self, void *state, int reason)
     cast.running--;
 }
 
-static const tr_actor bank_actor = { TR_SPEC,
-    .name = "bank",
-    .start = bank_start,
-    .receive = bank_receive,
-    .stop = bank_stop,
-    .state_size = sizeof(struct bank),
-    .mailbox = 64 };
+static const tr_actor bank_actor = { TR_SPEC, .name = "bank", .start = bank_start, .receive = bank_receive,
+    .stop = bank_stop, .state_size = sizeof(struct bank), .mailbox = 64 };
 
 static int clerk_receive(tr_self *self, void *state, const tr_msg *m)
 {
@@ -335,8 +331,8 @@ static int clerk_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor clerk_actor = {
-    TR_SPEC, .name = "clerk", .start = bank_start, .receive = clerk_receive, .stop = bank_stop };
+static const tr_actor clerk_actor = { TR_SPEC, .name = "clerk", .start = bank_start, .receive = clerk_receive,
+    .stop = bank_stop };
 
 /* ---- sinks: mailboxes with bounds -------------------------------------------------------------------------------- */
 
@@ -359,12 +355,14 @@ static int sink_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-#define SINK(name_, policy_)                                                                                      \
-    { TR_SPEC, .name = name_, .start = bank_start, .receive = sink_receive, .stop = bank_stop,                    \
-        .state_size = sizeof(struct sink), .mailbox = BOX, .mailbox_kib = 4, .policy = policy_ }
+#define SINK(name_, policy_) \
+    { \
+        TR_SPEC, .name = name_, .start = bank_start, .receive = sink_receive, .stop = bank_stop, \
+                 .state_size = sizeof(struct sink), .mailbox = BOX, .mailbox_kib = 4, .policy = policy_ \
+    }
 
-static const tr_actor sinks[SINKS] = { SINK("sink 0", TR_REJECT), SINK("sink 1", TR_DROP_NEW),
-    SINK("sink 2", TR_DROP_OLD), SINK("sink 3", TR_KEEP_LATEST), SINK("sink 4", TR_STOP_FULL) };
+static const tr_actor sinks[SINKS] = { SINK("sink 0", TR_REJECT), SINK("sink 1", TR_DROP_NEW), SINK("sink 2", TR_DROP_OLD),
+    SINK("sink 3", TR_KEEP_LATEST), SINK("sink 4", TR_STOP_FULL) };
 
 /* ---- servers of streams ------------------------------------------------------------------------------------------ */
 
@@ -574,13 +572,8 @@ static int session_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor session_actor = { TR_SPEC,
-    .name = "session",
-    .start = session_start,
-    .receive = session_receive,
-    .stop = session_stop,
-    .state_size = sizeof(struct session),
-    .arg_size = sizeof(struct session) };
+static const tr_actor session_actor = { TR_SPEC, .name = "session", .start = session_start, .receive = session_receive,
+    .stop = session_stop, .state_size = sizeof(struct session), .arg_size = sizeof(struct session) };
 
 static int door_start(tr_self *self, void *state, const void *arg)
 {
@@ -604,8 +597,8 @@ static int door_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor door_actor = {
-    TR_SPEC, .name = "door", .start = door_start, .receive = door_receive, .stop = bank_stop };
+static const tr_actor door_actor = { TR_SPEC, .name = "door", .start = door_start, .receive = door_receive,
+    .stop = bank_stop };
 
 /* ---- the tree ---------------------------------------------------------------------------------------------------- */
 
@@ -625,19 +618,15 @@ static const tr_child app_children[] = {
     { .name = "door", .actor = &door_actor, OFTEN },
 };
 
-static const tr_supervisor app = { TR_SUPERVISOR,
-    .name = "app",
-    .strategy = TR_ONE_FOR_ONE,
-    .children = app_children,
-    .count = sizeof app_children / sizeof app_children[0],
-    .backoff_max_ns = TR_MS(500) };
+static const tr_supervisor app = { TR_SUPERVISOR, .name = "app", .strategy = TR_ONE_FOR_ONE, .children = app_children,
+    .count = sizeof app_children / sizeof app_children[0], .backoff_max_ns = TR_MS(500) };
 
 /* ---- tasks ------------------------------------------------------------------------------------------------------- */
 
 enum work { STREAMING, ASKING, TIMING, WATCHING, LINKING, BLOCKING, FLOODING, NAMING, HIRING, WRECKING, WORKS };
 
-static const enum work works[TASKS] = {
-    STREAMING, STREAMING, STREAMING, ASKING, TIMING, WATCHING, LINKING, BLOCKING, FLOODING, NAMING, HIRING, WRECKING };
+static const enum work works[TASKS] = { STREAMING, STREAMING, STREAMING, ASKING, TIMING, WATCHING, LINKING, BLOCKING,
+    FLOODING, NAMING, HIRING, WRECKING };
 
 struct duty {
     unsigned host, number;
@@ -696,8 +685,8 @@ static int brief_receive(tr_self *self, void *state, const tr_msg *m)
     return chance(self, 2) ? TR_STOP : TR_EIO;
 }
 
-static const tr_actor brief_actor = {
-    TR_SPEC, .name = "brief", .start = brief_start, .receive = brief_receive, .stop = bank_stop, .restart = TR_TEMPORARY };
+static const tr_actor brief_actor = { TR_SPEC, .name = "brief", .start = brief_start, .receive = brief_receive,
+    .stop = bank_stop, .restart = TR_TEMPORARY };
 
 static int idler_receive(tr_self *self, void *state, const tr_msg *m)
 {
@@ -707,7 +696,8 @@ static int idler_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor idler_actor = { TR_SPEC, .name = "idler", .start = bank_start, .receive = idler_receive, .stop = bank_stop };
+static const tr_actor idler_actor = { TR_SPEC, .name = "idler", .start = bank_start, .receive = idler_receive,
+    .stop = bank_stop };
 
 /* ---- streams ----------------------------------------------------------------------------------------------------- */
 
@@ -888,7 +878,10 @@ static int do_link(tr_self *self, struct task *me)
     if (error)
         return error;
     switch (tr_random_below(self, 4)) {
-    case 0: tr_unlink(self, who); tr_kill(self, who); return TR_CONTINUE;
+    case 0:
+        tr_unlink(self, who);
+        tr_kill(self, who);
+        return TR_CONTINUE;
     case 1: tr_exit(self, who, 0); break;
     case 2: tr_exit(self, who, TR_EIO); break;
     default: tr_kill(self, who); break;
@@ -1145,14 +1138,8 @@ static int task_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor task_actor = { TR_SPEC,
-    .name = "task",
-    .start = task_start,
-    .receive = task_receive,
-    .stop = bank_stop,
-    .state_size = sizeof(struct task),
-    .arg_size = sizeof(struct duty),
-    .trap_exits = true };
+static const tr_actor task_actor = { TR_SPEC, .name = "task", .start = task_start, .receive = task_receive,
+    .stop = bank_stop, .state_size = sizeof(struct task), .arg_size = sizeof(struct duty), .trap_exits = true };
 
 /* ---- captains ---------------------------------------------------------------------------------------------------- */
 
@@ -1198,12 +1185,8 @@ static int captain_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor captain_actor = { TR_SPEC,
-    .name = "captain",
-    .start = captain_start,
-    .receive = captain_receive,
-    .stop = bank_stop,
-    .state_size = sizeof(struct captain) };
+static const tr_actor captain_actor = { TR_SPEC, .name = "captain", .start = captain_start, .receive = captain_receive,
+    .stop = bank_stop, .state_size = sizeof(struct captain) };
 
 const tr_sim_host cast_hosts[] = {
     { .name = "a", .actor = &captain_actor, .workers = 1 },
@@ -1223,10 +1206,10 @@ void cast_begin(unsigned rounds)
 
 const char *cast_end(bool all)
 {
-    return cast.running        ? "an actor was started and not stopped"
-           : cast.jobs         ? "the argument of a job was not released"
-           : all && cast.left  ? "not all tasks were done"
-                               : NULL;
+    return cast.running    ? "an actor was started and not stopped"
+        : cast.jobs        ? "the argument of a job was not released"
+        : all && cast.left ? "not all tasks were done"
+                           : NULL;
 }
 
 tr_sim_options cast_options(enum cast_mode mode, unsigned percent)

@@ -47,10 +47,8 @@ static int adder_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor adder_actor = {
-    TR_SPEC, .name = "adder", .start = adder_start, .receive = adder_receive, .state_size = sizeof(tr_ref),
-    .arg_size = sizeof(adder_arg)
-};
+static const tr_actor adder_actor = { TR_SPEC, .name = "adder", .start = adder_start, .receive = adder_receive,
+    .state_size = sizeof(tr_ref), .arg_size = sizeof(adder_arg) };
 
 enum { ADDERS = 2 };
 
@@ -81,10 +79,8 @@ static int adding_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor adding_actor = {
-    TR_SPEC, .name = "adding", .start = adding_start, .receive = adding_receive, .state_size = sizeof(struct adding),
-    .arg_size = sizeof(bool)
-};
+static const tr_actor adding_actor = { TR_SPEC, .name = "adding", .start = adding_start, .receive = adding_receive,
+    .state_size = sizeof(struct adding), .arg_size = sizeof(bool) };
 
 static const bool careless = false, careful = true;
 static const tr_sim_host careless_hosts[] = { { .name = "one", .actor = &adding_actor, .arg = &careless }, { 0 } };
@@ -168,9 +164,8 @@ static int fork_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor fork_actor = {
-    TR_SPEC, .name = "fork", .receive = fork_receive, .state_size = sizeof(struct fork_state)
-};
+static const tr_actor fork_actor = { TR_SPEC, .name = "fork", .receive = fork_receive,
+    .state_size = sizeof(struct fork_state) };
 
 struct philosopher {
     forks forks;
@@ -199,10 +194,8 @@ static int philosopher_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor philosopher_actor = {
-    TR_SPEC, .name = "philosopher", .start = philosopher_start, .receive = philosopher_receive,
-    .state_size = sizeof(struct philosopher), .arg_size = sizeof(forks)
-};
+static const tr_actor philosopher_actor = { TR_SPEC, .name = "philosopher", .start = philosopher_start,
+    .receive = philosopher_receive, .state_size = sizeof(struct philosopher), .arg_size = sizeof(forks) };
 
 static int table_start(tr_self *self, void *state, const void *arg)
 {
@@ -226,10 +219,8 @@ static int table_receive(tr_self *self, void *state, const tr_msg *m)
     return tr_is(tr_down, m) && --*(int *)state == 0 ? TR_STOP : TR_CONTINUE;
 }
 
-static const tr_actor table_actor = {
-    TR_SPEC, .name = "table", .start = table_start, .receive = table_receive, .state_size = sizeof(int),
-    .arg_size = sizeof(bool)
-};
+static const tr_actor table_actor = { TR_SPEC, .name = "table", .start = table_start, .receive = table_receive,
+    .state_size = sizeof(int), .arg_size = sizeof(bool) };
 
 static const tr_sim_host greedy[] = { { .name = "table", .actor = &table_actor, .arg = &careless }, { 0 } };
 static const tr_sim_host orderly[] = { { .name = "table", .actor = &table_actor, .arg = &careful }, { 0 } };

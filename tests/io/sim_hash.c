@@ -109,10 +109,7 @@ static int crowd_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor crowd_actor = { TR_SPEC,
-    .name = "crowd",
-    .start = crowd_start,
-    .receive = crowd_receive,
+static const tr_actor crowd_actor = { TR_SPEC, .name = "crowd", .start = crowd_start, .receive = crowd_receive,
     .state_size = sizeof(struct crowd) };
 
 Test(sim_hash, the_first_run_that_makes_the_tables_grow_is_the_same_as_the_second)

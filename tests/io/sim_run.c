@@ -98,10 +98,8 @@ static int client_receive(tr_self *self, void *state, const tr_msg *m)
     return reason == me->arg.reason && (reason || me->got == me->arg.bytes) ? TR_STOP : reason ? reason : TR_EPROTO;
 }
 
-static const tr_actor client_actor = {
-    TR_SPEC, .name = "client", .start = client_start, .receive = client_receive, .state_size = sizeof(struct client),
-    .arg_size = sizeof(struct client_arg)
-};
+static const tr_actor client_actor = { TR_SPEC, .name = "client", .start = client_start, .receive = client_receive,
+    .state_size = sizeof(struct client), .arg_size = sizeof(struct client_arg) };
 
 static int run(uint64_t seed, const tr_sim_options *options, const struct client_arg *arg, tr_sim_result *result)
 {
@@ -172,10 +170,8 @@ static int cutter_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor cutter_actor = {
-    TR_SPEC, .name = "cutter", .start = cutter_start, .receive = cutter_receive, .state_size = sizeof(struct cutter_arg),
-    .arg_size = sizeof(struct cutter_arg)
-};
+static const tr_actor cutter_actor = { TR_SPEC, .name = "cutter", .start = cutter_start, .receive = cutter_receive,
+    .state_size = sizeof(struct cutter_arg), .arg_size = sizeof(struct cutter_arg) };
 
 static int run_cut(const struct client_arg *arg, const struct cutter_arg *cut, tr_sim_result *result)
 {
@@ -208,9 +204,11 @@ Test(sim_run, a_sender_that_hears_nothing_for_long_gives_up)
 Test(sim_run, keepalive_notices_a_peer_that_is_gone_though_nothing_is_sent)
 {
     tr_sim_result result;
-    struct client_arg arg = {
-        .address = "10.0.0.1:7", .bytes = 1000, .pause = TR_HOURS(2), .reason = TR_ETIMEDOUT, .keepalive_ns = TR_SECONDS(60)
-    };
+    struct client_arg arg = { .address = "10.0.0.1:7",
+        .bytes = 1000,
+        .pause = TR_HOURS(2),
+        .reason = TR_ETIMEDOUT,
+        .keepalive_ns = TR_SECONDS(60) };
     cr_assert_eq(run_cut(&arg, &(struct cutter_arg){ TR_MS(50), TR_MINUTES(30) }, &result), 0, "%s", result.what);
     cr_assert_lt(result.virtual_ns, TR_MINUTES(31));
 }
@@ -334,9 +332,8 @@ static int buggy_receive(tr_self *self, void *state, const tr_msg *m)
 
 Test(sim_run, a_buggify_fires_in_some_runs_and_in_these_sometimes)
 {
-    static const tr_actor actor = {
-        TR_SPEC, .name = "buggy", .start = falls_start, .receive = buggy_receive, .state_size = sizeof(int)
-    };
+    static const tr_actor actor = { TR_SPEC, .name = "buggy", .start = falls_start, .receive = buggy_receive,
+        .state_size = sizeof(int) };
     const tr_sim_host hosts[] = { { .name = "one", .actor = &actor }, { 0 } };
     int fired = 0;
     for (uint64_t seed = 1; seed <= 200; seed++)
@@ -443,9 +440,8 @@ static int posted_receive(tr_self *self, void *state, const tr_msg *m)
 
 Test(sim_run, something_stands_in_for_a_thread_that_posts)
 {
-    static const tr_actor actor = {
-        TR_SPEC, .name = "posted", .start = posted_start, .receive = posted_receive, .state_size = sizeof(int)
-    };
+    static const tr_actor actor = { TR_SPEC, .name = "posted", .start = posted_start, .receive = posted_receive,
+        .state_size = sizeof(int) };
     const tr_sim_host hosts[] = { { .name = "one", .actor = &actor }, { 0 } };
     tr_sim_result result;
     cr_assert_eq(tr_sim_run(1, NULL, hosts, &result), 0, "%s", result.what);
@@ -526,9 +522,8 @@ static int blocker_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor blocker_actor = {
-    TR_SPEC, .name = "blocker", .start = blocker_start, .receive = blocker_receive, .state_size = sizeof(int)
-};
+static const tr_actor blocker_actor = { TR_SPEC, .name = "blocker", .start = blocker_start, .receive = blocker_receive,
+    .state_size = sizeof(int) };
 
 Test(sim_run, a_blocking_job_runs_after_a_delay_of_virtual_time)
 {
@@ -599,12 +594,9 @@ static int mover_receive(tr_self *self, void *state, const tr_msg *m)
 
 Test(sim_run, a_descriptor_that_was_taken_back_can_be_adopted_again)
 {
-    static const tr_actor actor = {
-        TR_SPEC, .name = "mover", .start = mover_start, .receive = mover_receive, .state_size = sizeof(struct mover)
-    };
-    const tr_sim_host hosts[] = {
-        { .name = "server", .actor = &server_actor }, { .name = "mover", .actor = &actor }, { 0 }
-    };
+    static const tr_actor actor = { TR_SPEC, .name = "mover", .start = mover_start, .receive = mover_receive,
+        .state_size = sizeof(struct mover) };
+    const tr_sim_host hosts[] = { { .name = "server", .actor = &server_actor }, { .name = "mover", .actor = &actor }, { 0 } };
     for (uint64_t seed = 1; seed <= 20; seed++) {
         tr_sim_result result;
         cr_assert_eq(tr_sim_run(seed, NULL, hosts, &result), 0, "%s", result.what);
@@ -657,9 +649,8 @@ Test(sim_run, a_child_without_a_state_that_is_started_again_has_its_argument_and
     static const tr_actor teller_actor = { TR_SPEC, .name = "teller", .start = teller_start, .receive = session_receive };
     static const int seven = 7;
     for (uint64_t seed = 1; seed <= 40; seed++) {
-        const tr_child children[] = {
-            { .actor = &plain_actors[seed % 2], .arg = &seven, .name = "plain" }, { .actor = &teller_actor }
-        };
+        const tr_child children[] = { { .actor = &plain_actors[seed % 2], .arg = &seven, .name = "plain" },
+            { .actor = &teller_actor } };
         const tr_supervisor table = { TR_SUPERVISOR, .name = "table", .children = children, .count = 2 };
         const tr_sim_host hosts[] = { { .name = "one", .supervisor = &table }, { 0 } };
         tr_sim_result result;

@@ -146,10 +146,7 @@ static int waiter_receive(tr_self *self, void *state, const tr_msg *m)
 
 Test(sim_seeds, a_connection_that_reads_waits_for_memory_no_longer)
 {
-    static const tr_actor waiter_actor = { TR_SPEC,
-        .name = "waiter",
-        .start = waiter_start,
-        .receive = waiter_receive,
+    static const tr_actor waiter_actor = { TR_SPEC, .name = "waiter", .start = waiter_start, .receive = waiter_receive,
         .state_size = sizeof(struct waiter) };
     static const tr_sim_host hosts[] = { { .name = "a", .actor = &waiter_actor, .workers = 1 }, { 0 } };
     tr_sim_result result;

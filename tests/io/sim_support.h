@@ -24,7 +24,7 @@ struct play {
     tr_tcp_options tcp;
     int (*start)(tr_self *self); /* … or what it does instead; NULL: then `start` of the test's own does nothing */
     int (*heard)(tr_self *self, const tr_msg *m); /* what it does when it has noted a message; NULL: nothing */
-    bool stays;               /* it does not end with its connection */
+    bool stays;                                   /* it does not end with its connection */
     tr_sim_options sim;
     unsigned descriptors, workers;
 };
@@ -32,13 +32,13 @@ struct play {
 /* Of the run that goes on, or was the last. */
 static struct {
     const struct play *play;
-    tr_ref connection;   /* the one that is adopted */
+    tr_ref connection; /* the one that is adopted */
     int64_t begin;
-    unsigned heard;      /* messages of the owner's */
+    unsigned heard; /* messages of the owner's */
     size_t used;
-    char tale[TALE];     /* the story */
+    char tale[TALE]; /* the story */
     tr_sim_result result;
-    int ended;           /* the owner's last reason, or 1: it was not called */
+    int ended; /* the owner's last reason, or 1: it was not called */
 } run;
 
 /* ---- noting ------------------------------------------------------------------------------------------------------ */
@@ -103,8 +103,7 @@ static inline void note_message(tr_self *self, const tr_msg *m)
     if (tr_is(tr_tcp_data, m))
         tell_data(tr_body(tr_tcp_data, m)->buf);
     else if (tr_is(tr_tcp_writable, m))
-        tell(" %s, %" PRIu64, tr_body(tr_tcp_writable, m)->writable ? "again" : "no",
-            tr_body(tr_tcp_writable, m)->queued);
+        tell(" %s, %" PRIu64, tr_body(tr_tcp_writable, m)->writable ? "again" : "no", tr_body(tr_tcp_writable, m)->queued);
     else if (tr_is(tr_tcp_closed, m))
         tell_error(tr_body(tr_tcp_closed, m)->reason);
     else if (tr_is(tr_tcp_failed, m))
@@ -150,8 +149,8 @@ static void owner_stop(tr_self *self, void *state, int reason)
     run.ended = reason;
 }
 
-static const tr_actor owner_actor = {
-    TR_SPEC, .name = "owner", .start = owner_start, .receive = owner_receive, .stop = owner_stop };
+static const tr_actor owner_actor = { TR_SPEC, .name = "owner", .start = owner_start, .receive = owner_receive,
+    .stop = owner_stop };
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
 
@@ -159,7 +158,8 @@ static const tr_actor owner_actor = {
 static inline int perform(uint64_t seed, const struct play *play)
 {
     const tr_sim_host hosts[] = {
-        { .name = "host", .actor = &owner_actor, .descriptors = play->descriptors, .workers = play->workers }, { 0 } };
+        { .name = "host", .actor = &owner_actor, .descriptors = play->descriptors, .workers = play->workers }, { 0 }
+    };
     memset(&run, 0, sizeof run);
     run.play = play;
     run.ended = 1;
@@ -200,8 +200,7 @@ static inline void expect_objection_(const struct play *play, const char *const 
         int error = perform(seed, play);
         cr_assert_eq(error, TR_EPROTO, "line %d: %s: %s", line, tr_error_name(error), run.result.what);
         for (const char *const *text = texts; *text; text++)
-            cr_assert_not_null(strstr(run.result.what, *text), "line %d: no \"%s\" in: %s", line, *text,
-                run.result.what);
+            cr_assert_not_null(strstr(run.result.what, *text), "line %d: no \"%s\" in: %s", line, *text, run.result.what);
     }
 }
 

@@ -27,8 +27,8 @@ static int ends_receive(tr_self *self, void *state, const tr_msg *m)
     return tr_is(tr_down, m) || (tr_is(item, m) && tr_body(item, m)->n < 2) ? TR_CONTINUE : TR_STOP;
 }
 
-static const tr_actor broken_actor = {
-    TR_SPEC, .name = "broken", .start = broken_start, .receive = ends_receive, .arg_size = sizeof(breaker *) };
+static const tr_actor broken_actor = { TR_SPEC, .name = "broken", .start = broken_start, .receive = ends_receive,
+    .arg_size = sizeof(breaker *) };
 
 static int run_broken(breaker *function, const tr_sim_options *options, tr_sim_result *result)
 {
@@ -37,7 +37,7 @@ static int run_broken(breaker *function, const tr_sim_options *options, tr_sim_r
 }
 
 /* The run ends with this error, and its text has all of these words and the seed. */
-#define expect_found(function, error, ...)                                                                        \
+#define expect_found(function, error, ...) \
     expect_found_((function), NULL, (error), (const char *const[]){ __VA_ARGS__, "seed 11", NULL })
 
 static void expect_found_(breaker *function, const tr_sim_options *options, int error, const char *const *words)
@@ -141,8 +141,8 @@ static int all_receive(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor talker_actor = {
-    TR_SPEC, .name = "talker", .start = broken_start, .receive = all_receive, .arg_size = sizeof(breaker *) };
+static const tr_actor talker_actor = { TR_SPEC, .name = "talker", .start = broken_start, .receive = all_receive,
+    .arg_size = sizeof(breaker *) };
 
 static void expect_grammar(breaker *function, const char *words)
 {
@@ -232,8 +232,7 @@ static int listen_start(tr_self *self, void *state, const void *arg)
 
 static void complete_twice(void)
 {
-    static const tr_actor actor = {
-        TR_SPEC, .name = "completer", .start = listen_start, .receive = complete_again_receive };
+    static const tr_actor actor = { TR_SPEC, .name = "completer", .start = listen_start, .receive = complete_again_receive };
     static const tr_sim_host hosts[] = { { .name = "a", .actor = &actor, .workers = 1 }, { 0 } };
     tr_sim_run(11, NULL, hosts, NULL);
 }

@@ -132,8 +132,7 @@ static int set_overdue(tr_self *self)
 /* test_base_events::call_later_negative_delays */
 Test(sim_timers, what_is_overdue_comes_at_once_the_earliest_first)
 {
-    expect_story("timeout 4 | timeout 2 | timeout 1 | timeout 3 | timeout@1 0", .start = set_overdue,
-        .heard = stop_at_0);
+    expect_story("timeout 4 | timeout 2 | timeout 1 | timeout 3 | timeout@1 0", .start = set_overdue, .heard = stop_at_0);
 }
 
 static int set_moments(tr_self *self)
@@ -202,7 +201,8 @@ static int check_many(tr_self *self, const tr_msg *m)
 Test(sim_timers, of_thousands_none_is_early_out_of_order_or_seen_when_it_was_cancelled)
 {
     perform_all((struct play){ .start = set_many, .heard = check_many });
-    perform_all((struct play){ .start = set_many, .heard = check_many,
+    perform_all((struct play){ .start = set_many,
+        .heard = check_many,
         .sim.faults = { .clock_jump = 20000, .slow = 20000, .stall = 20000 } });
     cr_assert_gt(run.result.fired.clock_jump, 0);
     cr_assert_gt(run.result.fired.slow, 0);
@@ -309,8 +309,8 @@ static void busy_stop(tr_self *self, void *state, int reason)
     stopped++;
 }
 
-static const tr_actor busy_actor = {
-    TR_SPEC, .name = "busy", .start = busy_start, .receive = busy_receive, .stop = busy_stop };
+static const tr_actor busy_actor = { TR_SPEC, .name = "busy", .start = busy_start, .receive = busy_receive,
+    .stop = busy_stop };
 
 enum { BUSY = 6 };
 

@@ -272,7 +272,7 @@ Test(sim_transports, paused_it_delivers_nothing_and_loses_nothing)
         { 0 },
     };
     expect_story("connected | data one | timeout@100 1 | data@100 two | timeout@110 2 | data@120 three | eof@121 | "
-        "closed@121",
+                 "closed@121",
         .steps = steps, .heard = pause_and_resume);
 }
 
@@ -457,8 +457,7 @@ Test(sim_transports, what_is_written_while_a_send_is_in_flight_waits)
         { .operation = "close" },
         { 0 },
     };
-    expect_story("connected | timeout@5 1 | info@5 11 queued | flushed@40 | closed@40", .steps = steps,
-        .heard = write_three);
+    expect_story("connected | timeout@5 1 | info@5 11 queued | flushed@40 | closed@40", .steps = steps, .heard = write_three);
 }
 
 static int write_and_lose(tr_self *self, const tr_msg *m)
@@ -589,8 +588,7 @@ Test(sim_transports, it_is_shut_down_when_all_has_left_and_receiving_goes_on)
         { .operation = "close" },
         { 0 },
     };
-    expect_story("connected | data@30 answer | eof@40 | closed@40 1 dropped", .steps = steps,
-        .heard = write_and_shut_down);
+    expect_story("connected | data@30 answer | eof@40 | closed@40 1 dropped", .steps = steps, .heard = write_and_shut_down);
 }
 
 static int write_ten(tr_self *self, const tr_msg *m)
@@ -835,8 +833,7 @@ Test(sim_transports, writing_on_and_on_to_a_peer_that_is_gone_comes_to_an_end)
         { .operation = "reset" },
         { 0 },
     };
-    expect_story("connected | timeout@10 1 | timeout@20 1 | closed@20 TR_EPIPE", .steps = steps,
-        .heard = write_on_and_on);
+    expect_story("connected | timeout@10 1 | timeout@20 1 | closed@20 TR_EPIPE", .steps = steps, .heard = write_on_and_on);
 }
 
 static int hurry_up(tr_self *self, const tr_msg *m)
@@ -1007,8 +1004,8 @@ Test(sim_transports, what_is_written_to_an_attempt_is_sent_when_it_is_connected)
     };
     static const tr_sim_script scripts[] = { { "10.0.0.9:80", steps }, { 0 } };
     wish = (tr_tcp_options){ .address = "10.0.0.9:80" };
-    expect_story("connected@30 | flushed@35 | closed@35", .start = start_to_connect_and_write,
-        .heard = close_when_flushed, .sim.scripts = scripts);
+    expect_story("connected@30 | flushed@35 | closed@35", .start = start_to_connect_and_write, .heard = close_when_flushed,
+        .sim.scripts = scripts);
 }
 
 /* B2: one failure, and nothing else. */
@@ -1059,8 +1056,8 @@ Test(sim_transports, an_attempt_that_is_closed_fails_as_canceled)
     static const tr_sim_step steps[] = { { "connect", .never = true }, { .operation = "close" }, { 0 } };
     static const tr_sim_script scripts[] = { { "10.0.0.9:80", steps }, { 0 } };
     wish = (tr_tcp_options){ .address = "10.0.0.9:80" };
-    expect_story("timeout@10 1 | failed@10 TR_ECANCELED", .start = start_to_connect_and_think_again,
-        .heard = close_at_1, .sim.scripts = scripts);
+    expect_story("timeout@10 1 | failed@10 TR_ECANCELED", .start = start_to_connect_and_think_again, .heard = close_at_1,
+        .sim.scripts = scripts);
 }
 
 static tr_tcp_connected ends;
@@ -1090,8 +1087,7 @@ Test(sim_transports, literal_addresses_of_both_families_connect)
     for (size_t i = 0; i < 2; i++) {
         const tr_sim_script scripts[] = { { remotes[i], steps }, { 0 } };
         wish = (tr_tcp_options){ .address = remotes[i] };
-        expect_story("connected | closed", .start = start_to_connect, .heard = close_and_note_ends,
-            .sim.scripts = scripts);
+        expect_story("connected | closed", .start = start_to_connect, .heard = close_and_note_ends, .sim.scripts = scripts);
         expect_ends(NULL, remotes[i]);
     }
 }
@@ -1317,8 +1313,7 @@ Test(sim_transports, a_listener_ends_with_its_owner_and_no_socket_stays)
     static const tr_sim_step steps[] = { { "accept", .never = true }, { .operation = "close" }, { 0 } };
     static const tr_sim_script scripts[] = { { "10.0.0.1:7", steps }, { 0 } };
     where = "10.0.0.1:7";
-    expect_story("listening | timeout@5 1", .start = start_to_listen, .heard = end_when_listening,
-        .sim.scripts = scripts);
+    expect_story("listening | timeout@5 1", .start = start_to_listen, .heard = end_when_listening, .sim.scripts = scripts);
 }
 
 /* ---- on the simulated network ------------------------------------------------------------------------------------ */
@@ -1406,8 +1401,7 @@ Test(sim_transports, a_send_of_something_else_is_named)
         "\"hallo\" was to be sent, 5 bytes, but \"hello\" was, 5 bytes");
     expect_objection((&(struct play){ .steps = more, .heard = write_hello }), "step 1 (send)",
         "\"hello, world\" was to be sent, 12 bytes, but \"hello\" was, 5 bytes");
-    expect_objection((&(struct play){ .steps = less, .heard = write_hello }), "step 2 (close)",
-        "a send of 1 bytes came");
+    expect_objection((&(struct play){ .steps = less, .heard = write_hello }), "step 2 (close)", "a send of 1 bytes came");
 }
 
 Test(sim_transports, bytes_that_do_not_end_with_a_zero_are_shown_up_to_their_end)
@@ -1423,15 +1417,14 @@ Test(sim_transports, bytes_that_do_not_end_with_a_zero_are_shown_up_to_their_end
 Test(sim_transports, an_operation_without_a_step_is_named)
 {
     static const tr_sim_step no_send[] = { { .operation = "close" }, { 0 } };
-    static const tr_sim_step no_close[] = { { "send", .bytes = "hello" }, { "send", .bytes = "never written" },
+    static const tr_sim_step no_close[] = { { "send", .bytes = "hello" }, { "send", .bytes = "never written" }, { 0 } };
+    static const tr_sim_step no_reset[] = { { "send", .bytes = "hello", .result = TR_EPIPE }, { .operation = "close" },
         { 0 } };
-    static const tr_sim_step no_reset[] = { { "send", .bytes = "hello", .result = TR_EPIPE },
-        { .operation = "close" }, { 0 } };
     static const tr_sim_step no_shutdown[] = { { "send", .bytes = "last words" }, { .operation = "close" }, { 0 } };
     static const tr_sim_step no_receive[] = { { .operation = "receive" }, { "receive", .bytes = "more" },
         { .operation = "close" }, { 0 } };
-    expect_objection((&(struct play){ .steps = no_send, .heard = write_hello }),
-        "script \"descriptor\", step 1 (close)", "a send of 5 bytes came");
+    expect_objection((&(struct play){ .steps = no_send, .heard = write_hello }), "script \"descriptor\", step 1 (close)",
+        "a send of 5 bytes came");
     expect_objection((&(struct play){ .steps = no_close, .heard = write_hello }), "step 2 (send)", "it was closed");
     expect_objection((&(struct play){ .steps = no_reset, .heard = write_hello }), "step 2 (close)",
         "it was closed with a reset");
@@ -1447,8 +1440,8 @@ Test(sim_transports, a_step_that_is_never_reached_is_named)
     static const tr_sim_step open[] = { { "receive", .bytes = "hello" }, { "receive", .never = true },
         { "send", .bytes = "x" }, { .operation = "reset" }, { 0 } };
     static const tr_sim_script scripts[] = { { "10.0.0.9:80", attempt }, { 0 } };
-    expect_objection((&(struct play){ .steps = open, .sim.run_ns = TR_SECONDS(1) }),
-        "script \"descriptor\", step 3 (send)", "it was closed with a reset");
+    expect_objection((&(struct play){ .steps = open, .sim.run_ns = TR_SECONDS(1) }), "script \"descriptor\", step 3 (send)",
+        "it was closed with a reset");
     where = "10.0.0.1:7";
     expect_objection((&(struct play){ .start = start_to_listen, .sim.run_ns = TR_SECONDS(1), .sim.scripts = scripts }),
         "script \"10.0.0.9:80\", step 1 (connect)", "it never came");
@@ -1456,8 +1449,8 @@ Test(sim_transports, a_step_that_is_never_reached_is_named)
 
 Test(sim_transports, a_bad_step_is_named_before_it_is_followed)
 {
-    static const tr_sim_step unknown[] = { { .operation = "connect" }, { .operation = "close" },
-        { .operation = "fly" }, { 0 } };
+    static const tr_sim_step unknown[] = { { .operation = "connect" }, { .operation = "close" }, { .operation = "fly" },
+        { 0 } };
     static const tr_sim_step late[] = { { .operation = "connect" }, { .operation = "connect" }, { 0 } };
     static const tr_sim_step no_connect[] = { { "send", .bytes = "x" }, { .operation = "close" }, { 0 } };
     static const tr_sim_step too_much[] = { { .operation = "connect" }, { "send", .bytes = "x", .result = 2 }, { 0 } };
@@ -1475,8 +1468,8 @@ Test(sim_transports, a_bad_step_is_named_before_it_is_followed)
     wish = (tr_tcp_options){ .address = "10.0.0.9:80" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const tr_sim_script scripts[] = { { "10.0.0.9:80", bad[i].steps }, { 0 } };
-        expect_objection((&(struct play){ .start = start_to_connect, .sim.scripts = scripts }),
-            "script \"10.0.0.9:80\"", bad[i].where, bad[i].what, "seed ");
+        expect_objection((&(struct play){ .start = start_to_connect, .sim.scripts = scripts }), "script \"10.0.0.9:80\"",
+            bad[i].where, bad[i].what, "seed ");
     }
 }
 

@@ -8,14 +8,14 @@
 enum { CROWD = 1000, BLOCK_MAX = 3000 };
 
 static struct {
-    unsigned echoes;      /* of each client */
-    unsigned kills;       /* 0: nobody is killed */
+    unsigned echoes; /* of each client */
+    unsigned kills;  /* 0: nobody is killed */
     tr_address address;
     tr_ref director;
     struct tri_random random; /* the director's */
     tr_ref clients[CROWD], sessions[CROWD];
     unsigned connected, serving, down, killed; /* the director's */
-    uint64_t done;        /* echoes */
+    uint64_t done;                             /* echoes */
     bool begun;
 } crowd;
 
@@ -26,10 +26,10 @@ TR_DEFINE(is_serving);
 TR_SIGNAL(begin);
 TR_DEFINE(begin);
 
-#define demand(condition, ...)                                                                                    \
-    do                                                                                                            \
-        if (!(condition))                                                                                         \
-            tri_panic(__VA_ARGS__);                                                                               \
+#define demand(condition, ...) \
+    do \
+        if (!(condition)) \
+            tri_panic(__VA_ARGS__); \
     while (0)
 
 /* ---- the two sides ----------------------------------------------------------------------------------------------- */
@@ -116,12 +116,8 @@ static int client(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor client_actor = { TR_SPEC,
-    .name = "client",
-    .start = client_start,
-    .receive = client,
-    .state_size = sizeof(struct client),
-    .arg_size = sizeof(uint64_t) };
+static const tr_actor client_actor = { TR_SPEC, .name = "client", .start = client_start, .receive = client,
+    .state_size = sizeof(struct client), .arg_size = sizeof(uint64_t) };
 
 /* ---- the director ------------------------------------------------------------------------------------------------ */
 

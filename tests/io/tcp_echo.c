@@ -28,12 +28,8 @@ static int server(tr_self *self, void *state, const tr_msg *m)
         tr_tcp_serve(self, m, &session_actor, NULL);
     return TR_CONTINUE;
 }
-static const tr_actor server_actor = { TR_SPEC,
-    .name = "server",
-    .start = server_start,
-    .receive = server,
-    .state_size = sizeof(struct server),
-    .arg_size = sizeof(tr_ref) };
+static const tr_actor server_actor = { TR_SPEC, .name = "server", .start = server_start, .receive = server,
+    .state_size = sizeof(struct server), .arg_size = sizeof(tr_ref) };
 
 static int start_server(tr_self *self, void *arg)
 {
@@ -123,12 +119,8 @@ static int pauser(tr_self *self, void *state, const tr_msg *m)
     return tr_is(tr_tcp_closed, m) ? TR_STOP : TR_CONTINUE;
 }
 
-static const tr_actor pauser_actor = { TR_SPEC,
-    .name = "pauser",
-    .start = pauser_start,
-    .receive = pauser,
-    .state_size = sizeof(struct pauser),
-    .arg_size = sizeof(struct pauser_arg) };
+static const tr_actor pauser_actor = { TR_SPEC, .name = "pauser", .start = pauser_start, .receive = pauser,
+    .state_size = sizeof(struct pauser), .arg_size = sizeof(struct pauser_arg) };
 
 static int start_pauser(tr_self *self, void *arg)
 {

@@ -145,7 +145,10 @@ static const struct {
     const char *name;
     void (*lead)(struct victim *);
 } steps[] = {
-#define STEP(name) { #name, step_##name }
+#define STEP(name) \
+    { \
+#name, step_##name \
+    }
     STEP(connecting),
     STEP(connected_unhandled),
     STEP(connected),
@@ -309,8 +312,8 @@ static int opens_again(tr_self *self, void *state, const tr_msg *m)
     return tr_is(tr_tcp_closed, m) && *news > 2 ? TR_STOP : TR_CONTINUE;
 }
 
-static const tr_actor opener = { TR_SPEC,
-    .name = "opener", .start = opener_start, .receive = opens_again, .state_size = sizeof(unsigned) };
+static const tr_actor opener = { TR_SPEC, .name = "opener", .start = opener_start, .receive = opens_again,
+    .state_size = sizeof(unsigned) };
 
 static int spawn_opener(tr_self *self, void *arg)
 {
@@ -488,12 +491,8 @@ static void client_stop(tr_self *self, void *state, int reason)
     ck_pr_store_32(&client_over, reason ? OVER_BAD : OVER_GOOD);
 }
 
-static const tr_actor client_actor = { TR_SPEC,
-    .name = "client",
-    .start = client_start,
-    .receive = client,
-    .stop = client_stop,
-    .state_size = sizeof(struct client) };
+static const tr_actor client_actor = { TR_SPEC, .name = "client", .start = client_start, .receive = client,
+    .stop = client_stop, .state_size = sizeof(struct client) };
 
 static int spawn_client(tr_self *self, void *arg)
 {
@@ -575,7 +574,7 @@ Test(tcp_faults, a_stream_waits_for_memory_and_goes_on_or_ends)
         cr_assert_lt(sent, SIZE);
         if (round == 1) {
             tri_signal(NULL, c, TRI_SIGNAL_BROKEN); /* as a command for which there is no memory */
-            peer_expect_reset(peer); /* and while there still is none */
+            peer_expect_reset(peer);                /* and while there still is none */
         }
         tri_memory_fail(0, false);
         while (round == 0 && got < SIZE) {
@@ -633,8 +632,8 @@ static void hoard_stop(tr_self *self, void *state, int reason)
     tr_buf_unref(*(tr_buf **)state);
 }
 
-static const tr_actor hoard_actor = { TR_SPEC,
-    .name = "hoarder", .receive = hoard, .stop = hoard_stop, .state_size = sizeof(tr_buf *) };
+static const tr_actor hoard_actor = { TR_SPEC, .name = "hoarder", .receive = hoard, .stop = hoard_stop,
+    .state_size = sizeof(tr_buf *) };
 
 static int hoarders(tr_self *self, void *state, const tr_msg *m)
 {
@@ -647,8 +646,8 @@ static int hoarders(tr_self *self, void *state, const tr_msg *m)
     return server(self, NULL, m);
 }
 
-static const tr_actor hoarders_actor = { TR_SPEC,
-    .name = "server", .start = server_start, .receive = hoarders, .state_size = sizeof(bool) };
+static const tr_actor hoarders_actor = { TR_SPEC, .name = "server", .start = server_start, .receive = hoarders,
+    .state_size = sizeof(bool) };
 
 Test(tcp_faults, a_hoarder_of_buffers_starves_nobody)
 {
@@ -794,14 +793,14 @@ Test(tcp_faults, a_system_can_be_closed_amid_everything)
         tr_ref listener;
         open_system(2);
         listening = listen_somewhere(&listener, NULL);
-        connect_to(&deaf);                    /* connecting */
-        connected_pair(&reader, NULL);        /* receiving */
-        tr_ref writer = narrow_pair(&slow);   /* sending to somebody who does not read */
+        connect_to(&deaf);                  /* connecting */
+        connected_pair(&reader, NULL);      /* receiving */
+        tr_ref writer = narrow_pair(&slow); /* sending to somebody who does not read */
         act(WRITE, writer, .bytes = bytes, .size = sizeof bytes);
         act(FLUSH, writer);
         if (round & 1)
             act(CLOSE, writer);
-        outside = peer_connect(&listening);   /* accepted and on offer */
+        outside = peer_connect(&listening); /* accepted and on offer */
         close_system();
         cr_assert_eq(open_descriptors(), before + 3);
         peer_expect_over(outside, "offered");

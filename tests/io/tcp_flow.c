@@ -378,7 +378,7 @@ Test(tcp_flow, held_buffers_close_the_window_and_freed_ones_open_it)
         total += tr_buf_size(kept[count++]);
     }
     cr_assert_geq(tr_body(tr_tcp_info, m)->held, 65536); /* used up, */
-    cr_assert_leq(total, WINDOW_AND_BURST); /* and one burst over it */
+    cr_assert_leq(total, WINDOW_AND_BURST);              /* and one burst over it */
     for (size_t i = 0; i < count; i++)
         tr_buf_unref(kept[i]); /* on a foreign thread, too */
     expect(tr_tcp_data);
@@ -500,8 +500,7 @@ static int relay(tr_self *self, void *state, const tr_msg *m)
     return tr_is(tr_tcp_closed, m) ? TR_STOP : TR_CONTINUE;
 }
 
-static const tr_actor relay_actor = {
-    TR_SPEC, .name = "relay", .receive = relay, .state_size = sizeof(struct relay) };
+static const tr_actor relay_actor = { TR_SPEC, .name = "relay", .receive = relay, .state_size = sizeof(struct relay) };
 
 static int spawn_relay(tr_self *self, void *arg)
 {

@@ -341,12 +341,8 @@ static int server(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor server_actor = { TR_SPEC,
-    .name = "server",
-    .start = server_start,
-    .receive = server,
-    .state_size = sizeof(struct server),
-    .arg_size = sizeof(struct server) };
+static const tr_actor server_actor = { TR_SPEC, .name = "server", .start = server_start, .receive = server,
+    .state_size = sizeof(struct server), .arg_size = sizeof(struct server) };
 
 static int spawn_server(tr_self *self, void *arg)
 {

@@ -89,9 +89,8 @@ static const tr_actor server_actor = { TR_SPEC, .name = "server", .start = serve
 static const tr_child children[] = {
     { .name = "the owner", .actor = &owner_actor, .intensity = 1000 },
 };
-static const tr_supervisor supervisor = {
-    TR_SUPERVISOR, .name = "supervisor", .children = children, .count = 1, .backoff_ns = 1, .backoff_max_ns = 1
-};
+static const tr_supervisor supervisor = { TR_SUPERVISOR, .name = "supervisor", .children = children, .count = 1,
+    .backoff_ns = 1, .backoff_max_ns = 1 };
 
 static int start_owner(tr_self *self, void *arg)
 {

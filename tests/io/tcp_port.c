@@ -113,10 +113,10 @@ static int wrap(tri_port_open *open, struct tri_worker *worker, void *arg, struc
     return 0;
 }
 
-#define WRAPPED(name)                                                                                             \
-    static int open_##name(struct tri_worker *worker, void *arg, struct tri_port **port)                              \
-    {                                                                                                                 \
-        return wrap(tri_##name##_open, worker, arg, port);                                                            \
+#define WRAPPED(name) \
+    static int open_##name(struct tri_worker *worker, void *arg, struct tri_port **port) \
+    { \
+        return wrap(tri_##name##_open, worker, arg, port); \
     }
 
 #ifdef _WIN32
@@ -159,9 +159,8 @@ static void greet(tr_ref listener, const tr_address *address)
 /* B38, A.10 f: what is wrong with one connection is skipped, and the owner hears nothing of it. */
 Test(tcp_port, a_connection_that_cannot_be_accepted_does_not_touch_the_listener)
 {
-    static const int errors[] = { TR_ECONNABORTED, TR_ECONNRESET, TR_EPROTO, TR_EPERM, TR_EINTR, TR_EAGAIN,
-        TR_ETIMEDOUT, TR_ENETDOWN, TR_ENETUNREACH, TR_EHOSTDOWN, TR_EHOSTUNREACH, TR_ENOTSUP, TR_EACCES, TR_EPROTONOSUPPORT,
-        TR_EUNKNOWN };
+    static const int errors[] = { TR_ECONNABORTED, TR_ECONNRESET, TR_EPROTO, TR_EPERM, TR_EINTR, TR_EAGAIN, TR_ETIMEDOUT,
+        TR_ENETDOWN, TR_ENETUNREACH, TR_EHOSTDOWN, TR_EHOSTUNREACH, TR_ENOTSUP, TR_EACCES, TR_EPROTONOSUPPORT, TR_EUNKNOWN };
     tr_ref listener;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
         open_scripted((struct script){ .kind = TRI_OP_ACCEPT, .error = errors[i], .times = 5 });

@@ -148,7 +148,7 @@ Test(tcp_rules, an_attempt_that_is_closed_at_once_has_one_outcome)
             expect_closed(c, 0);
         else
             cr_assert(tr_is(tr_tcp_closed, m)); /* it was connected when we looked */
-        while (!peer_is_quiet(listener, 0)) /* it may have gone off, or not */
+        while (!peer_is_quiet(listener, 0))     /* it may have gone off, or not */
             close(peer_accept(listener));
     }
     expect_nothing(TR_MS(10));
@@ -453,8 +453,8 @@ static int reborn(tr_self *self, void *state, const tr_msg *m)
 
 static const tr_actor reborn_actor = { TR_SPEC, .name = "reborn", .start = reborn_start, .receive = reborn };
 static const tr_child reborn_children[] = { { .name = "reborn", .actor = &reborn_actor, .intensity = 1000 } };
-static const tr_supervisor reborn_supervisor = { TR_SUPERVISOR, .name = "midwife", .children = reborn_children,
-    .count = 1, .backoff_ns = TR_MS(1), .backoff_max_ns = TR_MS(1) };
+static const tr_supervisor reborn_supervisor = { TR_SUPERVISOR, .name = "midwife", .children = reborn_children, .count = 1,
+    .backoff_ns = TR_MS(1), .backoff_max_ns = TR_MS(1) };
 
 static int supervise_reborn(tr_self *self, void *arg)
 {
@@ -562,9 +562,9 @@ static int open_without_memory(tr_self *self, void *arg)
     struct opening *o = arg;
     tr_ref opened = TR_NOBODY;
     tri_memory_fail(o->nth, false);
-    o->answer = o->kind == CONNECTING  ? tr_tcp_connect(self, &opened, o->address)
-                : o->kind == LISTENING ? tr_tcp_listen(self, &opened, "127.0.0.1:0,127.0.0.2:0")
-                                       : tr_tcp_adopt(self, &opened, o->fd);
+    o->answer = o->kind == CONNECTING ? tr_tcp_connect(self, &opened, o->address)
+        : o->kind == LISTENING        ? tr_tcp_listen(self, &opened, "127.0.0.1:0,127.0.0.2:0")
+                                      : tr_tcp_adopt(self, &opened, o->fd);
     o->failed = tri_memory_fail(0, false) > 0;
     cr_assert_eq(tr_ref_is_nobody(opened), o->answer != 0);
     tr_tcp_abort(self, opened);
@@ -592,8 +592,7 @@ Test(tcp_rules, what_cannot_be_made_for_want_of_memory_leaves_no_descriptor)
                 peer = peer_accept(listener);
             }
             cr_assert_eq(tr_probe_do(probe, open_without_memory, &o), 0);
-            cr_assert_eq(
-                o.answer, o.failed ? TR_ENOMEM : 0, "%d, request %u: %s", kind, o.nth, tr_error_name(o.answer));
+            cr_assert_eq(o.answer, o.failed ? TR_ENOMEM : 0, "%d, request %u: %s", kind, o.nth, tr_error_name(o.answer));
             whole = !o.failed;
             failures += o.failed;
             for (const tr_msg *m; whole && (m = tr_probe_receive(probe, SOON));)

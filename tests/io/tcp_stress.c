@@ -62,10 +62,10 @@ static uint32_t chance(struct player *me, uint32_t n)
     return tri_random_below(&me->random, n);
 }
 
-#define demand(condition, ...)                                                                                    \
-    do                                                                                                            \
-        if (!(condition))                                                                                         \
-            tri_panic(__VA_ARGS__);                                                                               \
+#define demand(condition, ...) \
+    do \
+        if (!(condition)) \
+            tri_panic(__VA_ARGS__); \
     while (0)
 
 static void write_some(tr_self *self, struct player *me, size_t size)
@@ -288,13 +288,8 @@ static void player_stop(tr_self *self, void *state, int reason)
         tr_send(self, me->director, side_is_over, .connected_it = me->connects);
 }
 
-static const tr_actor player_actor = { TR_SPEC,
-    .name = "player",
-    .start = player_start,
-    .receive = player,
-    .stop = player_stop,
-    .state_size = sizeof(struct player),
-    .arg_size = sizeof(struct player) };
+static const tr_actor player_actor = { TR_SPEC, .name = "player", .start = player_start, .receive = player,
+    .stop = player_stop, .state_size = sizeof(struct player), .arg_size = sizeof(struct player) };
 
 /* ---- the director ------------------------------------------------------------------------------------------------ */
 

@@ -19,8 +19,26 @@
 
 /* ---- what the probe does ----------------------------------------------------------------------------------------- */
 
-enum act { CONNECT, LISTEN, WRITE, SHUTDOWN, CLOSE, ABORT, WINDOW, MARKS, HALF_OPEN, TIMEOUTS, OWN, FLUSH, INFO, DETACH,
-    ADOPT, KILL, EXIT, END_OF_ACTS };
+enum act {
+    CONNECT,
+    LISTEN,
+    WRITE,
+    SHUTDOWN,
+    CLOSE,
+    ABORT,
+    WINDOW,
+    MARKS,
+    HALF_OPEN,
+    TIMEOUTS,
+    OWN,
+    FLUSH,
+    INFO,
+    DETACH,
+    ADOPT,
+    KILL,
+    EXIT,
+    END_OF_ACTS
+};
 
 struct doing {
     enum act act;

@@ -59,26 +59,26 @@ static void fill_in(struct io_uring *ring)
     }
 }
 
-#define WRAP(name, parameters, arguments)                                                                         \
-    int __real_##name parameters;                                                                                     \
-    int __wrap_##name parameters;                                                                                     \
-    int __wrap_##name parameters                                                                                      \
-    {                                                                                                                 \
-        if (!tri_worker_here)                                                                                         \
-            return __real_##name arguments;                                                                           \
-        if (script.code == ENTER && is_due())                                                                         \
-            return script.result;                                                                                     \
-        replace(ring);                                                                                                \
-        int answer = __real_##name arguments;                                                                         \
-        fill_in(ring);                                                                                                \
-        return answer;                                                                                                \
+#define WRAP(name, parameters, arguments) \
+    int __real_##name parameters; \
+    int __wrap_##name parameters; \
+    int __wrap_##name parameters \
+    { \
+        if (!tri_worker_here) \
+            return __real_##name arguments; \
+        if (script.code == ENTER && is_due()) \
+            return script.result; \
+        replace(ring); \
+        int answer = __real_##name arguments; \
+        fill_in(ring); \
+        return answer; \
     }
 
-WRAP(io_uring_submit, (struct io_uring *ring), (ring))
-WRAP(io_uring_submit_and_get_events, (struct io_uring *ring), (ring))
-WRAP(io_uring_submit_and_wait, (struct io_uring *ring, unsigned count), (ring, count))
+WRAP(io_uring_submit, (struct io_uring * ring), (ring))
+WRAP(io_uring_submit_and_get_events, (struct io_uring * ring), (ring))
+WRAP(io_uring_submit_and_wait, (struct io_uring * ring, unsigned count), (ring, count))
 WRAP(io_uring_submit_and_wait_timeout,
-    (struct io_uring *ring, struct io_uring_cqe **entry, unsigned count, struct __kernel_timespec *limit, sigset_t *mask),
+    (struct io_uring * ring, struct io_uring_cqe **entry, unsigned count, struct __kernel_timespec *limit, sigset_t *mask),
     (ring, entry, count, limit, mask))
 
 /* Rings of at least so many entries cannot be made, but for the first so many. */

@@ -507,12 +507,8 @@ static void act(struct tri_random *random)
         if (h != other && other->buf && h->size + other->size <= MODEL_MAX)
             join(h, other);
         break;
-    case 1:
-        h->buf = tr_buf_flat(h->buf);
-        break;
-    default:
-        tr_buf_unref(h->buf);
-        h->buf = NULL;
+    case 1: h->buf = tr_buf_flat(h->buf); break;
+    default: tr_buf_unref(h->buf); h->buf = NULL;
     }
 }
 

@@ -171,8 +171,8 @@ Test(error, what_is_no_error_and_what_is_unknown_have_a_text_too)
 Test(error, errno_is_mapped_by_name)
 {
     for (size_t i = 0; i < LENGTH(mapped); i++)
-        cr_assert_eq(tri_error_from_errno(mapped[i].number), mapped[i].error, "%s became %s",
-            strerror(mapped[i].number), tr_error_name(tri_error_from_errno(mapped[i].number)));
+        cr_assert_eq(tri_error_from_errno(mapped[i].number), mapped[i].error, "%s became %s", strerror(mapped[i].number),
+            tr_error_name(tri_error_from_errno(mapped[i].number)));
 }
 
 Test(error, what_stands_for_an_errno_is_what_some_errno_becomes)

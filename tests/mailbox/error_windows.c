@@ -12,7 +12,7 @@ struct row {
 };
 
 static const struct row codes[] = {
-    { 2, TR_ENOENT },         /* a pipe's name without a server */
+    { 2, TR_ENOENT }, /* a pipe's name without a server */
     { 5, TR_EACCES },
     { 8, TR_ENOMEM },
     { 64, TR_ECONNRESET },
@@ -54,7 +54,7 @@ static const struct row codes[] = {
     { 10065, TR_EHOSTUNREACH },
     { 11001, TR_ENOENT },
     { 0, TR_EUNKNOWN },
-    { 38, TR_EUNKNOWN },      /* the end of a file */
+    { 38, TR_EUNKNOWN }, /* the end of a file */
     { 999999, TR_EUNKNOWN },
 };
 

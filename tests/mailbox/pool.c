@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEEDS_A_POOL()                                                                                            \
-    do {                                                                                                          \
-        if (TRI_ASAN)                                                                                             \
-            cr_skip_test("under AddressSanitizer pools are off");                                                 \
+#define NEEDS_A_POOL() \
+    do { \
+        if (TRI_ASAN) \
+            cr_skip_test("under AddressSanitizer pools are off"); \
     } while (0)
 
 struct block {
@@ -74,7 +74,7 @@ Test(pool, the_classes_are_those_in_the_header)
     static const size_t sizes[] = { 64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288,
         16384, 24576, 32768, 49152, 65536, 98304 };
     cr_assert_eq(sizeof sizes / sizeof sizes[0], TRI_CLASSES);
-    for (unsigned class = 0; class < TRI_CLASSES; class++)
+    for (unsigned class = 0; class < TRI_CLASSES; class ++)
         cr_assert_eq(tri_pool_class_size(class), sizes[class]);
 }
 
@@ -103,13 +103,13 @@ Test(pool, blocks_that_are_out_at_the_same_time_do_not_overlap)
     enum { EACH = 200 };
     static struct block block[TRI_CLASSES][EACH];
     struct tri_pool *pool = open_pool();
-    for (unsigned class = 0; class < TRI_CLASSES; class++)
+    for (unsigned class = 0; class < TRI_CLASSES; class ++)
         for (unsigned i = 0; i < EACH; i++) {
             block[class][i] = get(pool, tri_pool_class_size(class));
             memset(block[class][i].at, (int)(class * EACH + i) & 255, tri_pool_class_size(class));
         }
     cr_assert_eq(tri_pool_balance(), TRI_CLASSES * EACH);
-    for (unsigned class = 0; class < TRI_CLASSES; class++)
+    for (unsigned class = 0; class < TRI_CLASSES; class ++)
         for (unsigned i = 0; i < EACH; i++) {
             const unsigned char *bytes = block[class][i].at;
             for (size_t at = 0; at < tri_pool_class_size(class); at++)
@@ -140,7 +140,7 @@ Test(pool, in_the_steady_state_nothing_is_asked_of_memory)
     struct tri_pool *pool = open_pool();
     struct tri_random random = { 1 };
     struct block held[HELD];
-    for (unsigned class = 0; class < TRI_CLASSES; class++) { /* the worst case first: all of one class */
+    for (unsigned class = 0; class < TRI_CLASSES; class ++) { /* the worst case first: all of one class */
         for (unsigned i = 0; i < HELD; i++)
             held[i] = get(pool, tri_pool_class_size(class));
         for (unsigned i = 0; i < HELD; i++)
@@ -216,12 +216,12 @@ Test(pool, blocks_of_several_classes_come_home_to_their_own)
     NEEDS_A_POOL();
     struct tri_pool *home = open_pool(), *elsewhere = open_pool();
     struct block block[TRI_CLASSES];
-    for (unsigned class = 0; class < TRI_CLASSES; class++)
+    for (unsigned class = 0; class < TRI_CLASSES; class ++)
         block[class] = get(home, tri_pool_class_size(class));
-    for (unsigned class = 0; class < TRI_CLASSES; class++)
+    for (unsigned class = 0; class < TRI_CLASSES; class ++)
         put(elsewhere, block[class]);
     tri_pool_flush();
-    for (unsigned class = 0; class < TRI_CLASSES; class++)
+    for (unsigned class = 0; class < TRI_CLASSES; class ++)
         cr_assert_eq(get(home, tri_pool_class_size(class)).at, block[class].at, "class %u", class);
 }
 
@@ -384,7 +384,7 @@ static struct parcel {
     struct block block;
     size_t size;
     unsigned char mark;
-} *places[PLACES];
+} * places[PLACES];
 
 static struct tri_pool *worker_pool[WORKERS];
 static unsigned int over;
@@ -469,7 +469,7 @@ static int64_t slabs_at_home(struct tri_pool *pool)
 {
     int64_t slabs = 0;
     tri_pool_here = pool;
-    for (unsigned class = 0; class < TRI_CLASSES; class++) {
+    for (unsigned class = 0; class < TRI_CLASSES; class ++) {
         size_t block = tri_pool_class_size(class), slab = block * 64, bytes = 0;
         slab = slab < 65536 ? 65536 : slab > 262144 ? 262144 : slab;
         slab -= slab % block;

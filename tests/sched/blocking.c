@@ -182,7 +182,7 @@ static int64_t behind(struct tri_clock *clock)
 
 Test(blocking, a_thread_without_a_job_for_ten_seconds_ends)
 {
-    int64_t (*right)(struct tri_clock *clock) = tri_clock_real.now;
+    int64_t (*right)(struct tri_clock * clock) = tri_clock_real.now;
     tri_clock_real.now = behind;
     tri_blocking_open(&pool, 5);
     for (unsigned i = 0; i < 5; i++)

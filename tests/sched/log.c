@@ -168,8 +168,8 @@ static const char *without_time(const char *line)
 {
     int read = 0;
     unsigned year, month, day, hour, minute, second, ms;
-    cr_assert_eq(sscanf(line, "%4u-%2u-%2uT%2u:%2u:%2u.%3uZ%n", &year, &month, &day, &hour, &minute, &second, &ms, &read), 7,
-        "%s", line);
+    cr_assert_eq(sscanf(line, "%4u-%2u-%2uT%2u:%2u:%2u.%3uZ%n", &year, &month, &day, &hour, &minute, &second, &ms, &read),
+        7, "%s", line);
     cr_assert_eq(read, 24, "%s", line);
     cr_assert_geq(year, 2024);
     return line + read;

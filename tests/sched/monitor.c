@@ -142,7 +142,8 @@ Test(monitor, once_called_it_looks_four_times_before_it_sleeps_again)
         schedule(&quick);
         wait_until(ck_pr_load_uint(&quick.ended));
         wait_until(ck_pr_load_uint(&sched.monitor.asleep));
-        cr_assert_geq(real_now() - called, 3 * TR_MS(5), "it sleeps again after %ld us", (long)((real_now() - called) / 1000));
+        cr_assert_geq(real_now() - called, 3 * TR_MS(5), "it sleeps again after %ld us",
+            (long)((real_now() - called) / 1000));
     }
     wait_until(all_parked());
     close_sched();
@@ -326,8 +327,8 @@ Test(monitor, who_holds_a_worker_too_long_is_named_once_a_turn_and_when_it_is_ov
         hold_and_expect_a_line(i & 1, i);
         const char *begins = logged.text[2 * i - 2], *ends = logged.text[2 * i - 1];
         cr_assert_eq(logged.level[2 * i - 2], TR_LOG_WARNING);
-        read = (unsigned)sscanf(begins, "worker %u is held for %lld ms (%lld ms of processor time) by %99[^\n]", &worker, &ms,
-            &used, tail);
+        read = (unsigned)sscanf(begins, "worker %u is held for %lld ms (%lld ms of processor time) by %99[^\n]", &worker,
+            &ms, &used, tail);
         cr_assert_eq(read, 4, "%s", begins);
         cr_assert_eq(worker, i & 1);
         cr_assert_geq(ms, 20, "%s", begins);

@@ -62,7 +62,8 @@ static void *raise_flag(void *arg)
 
 Test(os, a_wait_ends_with_a_signal_whatever_its_deadline)
 {
-    const int64_t deadlines[] = { TR_FOREVER, TR_FOREVER - 1, tri_os_now() + TR_HOURS(24 * 365 * 10), tri_os_now() + PATIENCE };
+    const int64_t deadlines[] = { TR_FOREVER, TR_FOREVER - 1, tri_os_now() + TR_HOURS(24 * 365 * 10),
+        tri_os_now() + PATIENCE };
     open_meeting();
     for (size_t i = 0; i < sizeof deadlines / sizeof deadlines[0]; i++) {
         pthread_t thread;

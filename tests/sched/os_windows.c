@@ -119,7 +119,7 @@ static wchar_t name_in_turn[32];
 
 static void note_name(struct tri_worker *worker, struct player *player)
 {
-    typedef HRESULT(WINAPI * getter)(HANDLE thread, PWSTR *text);
+    typedef HRESULT(WINAPI * getter)(HANDLE thread, PWSTR * text);
     getter get = (getter)(void (*)(void))GetProcAddress(GetModuleHandleA("kernelbase.dll"), "GetThreadDescription");
     PWSTR text = NULL;
     (void)worker;

@@ -42,8 +42,8 @@ static void spinning_close(struct tri_port *port)
     tri_memory_put(port);
 }
 
-static const struct tri_port_class spinning_class = {
-    "spinning", spinning_poll, spinning_wake, spinning_has_work, spinning_close };
+static const struct tri_port_class spinning_class = { "spinning", spinning_poll, spinning_wake, spinning_has_work,
+    spinning_close };
 
 static int open_spinning(struct tri_worker *worker, void *arg, struct tri_port **port)
 {
@@ -303,8 +303,7 @@ static void bring(struct tri_port *port, int64_t deadline)
     ck_pr_store_uint(&have_come, 1);
 }
 
-static const struct tri_port_class bringing_class = {
-    "bringing", bring, spinning_wake, something_comes, spinning_close };
+static const struct tri_port_class bringing_class = { "bringing", bring, spinning_wake, something_comes, spinning_close };
 
 static int open_bringing(struct tri_worker *worker, void *arg, struct tri_port **port)
 {
@@ -367,8 +366,7 @@ static bool count_looks(struct tri_port *port)
     return false;
 }
 
-static const struct tri_port_class counting_class = {
-    "counting", spinning_poll, spinning_wake, count_looks, spinning_close };
+static const struct tri_port_class counting_class = { "counting", spinning_poll, spinning_wake, count_looks, spinning_close };
 
 static int open_counting(struct tri_worker *worker, void *arg, struct tri_port **port)
 {

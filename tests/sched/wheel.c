@@ -80,8 +80,8 @@ Test(wheel, an_empty_one_has_nothing_to_do)
 
 Test(wheel, a_timer_fires_at_its_nanosecond_and_not_before)
 {
-    static const int64_t delays[] = { 1, 2, 100, 65535, 65536, 65537, TR_MS(1), 16777216, 16777217, TR_MS(17), TR_SECONDS(1),
-        TR_SECONDS(5), TR_MINUTES(30), TR_HOURS(23), TR_HOURS(25), TR_HOURS(24 * 400), TR_HOURS(24 * 36500) };
+    static const int64_t delays[] = { 1, 2, 100, 65535, 65536, 65537, TR_MS(1), 16777216, 16777217, TR_MS(17),
+        TR_SECONDS(1), TR_SECONDS(5), TR_MINUTES(30), TR_HOURS(23), TR_HOURS(25), TR_HOURS(24 * 400), TR_HOURS(24 * 36500) };
     static const int64_t starts[] = { 0, 1, 65535, 65536, TR_SECONDS(1000) + 12345, INT64_MIN, -1, -65537 };
     for (size_t s = 0; s < sizeof starts / sizeof starts[0]; s++)
         for (size_t d = 0; d < sizeof delays / sizeof delays[0]; d++) {
@@ -267,9 +267,7 @@ static void fire_and_act(struct tri_timer *timer, void *arg)
         arm(&timers[6], now + 1);
         cancel(&timers[3]);
         break;
-    case 1:
-        arm(&timers[0], TR_SECONDS(1) + 1);
-        break;
+    case 1: arm(&timers[0], TR_SECONDS(1) + 1); break;
     }
 }
 
@@ -319,8 +317,8 @@ static bool acts; /* whether timers that fire arm and cancel others */
 /* A deadline about `now`: in the past, within the tick, near, far, at the end of time. */
 static int64_t some_deadline(void)
 {
-    static const int64_t spans[] = { 1, 1000, 65536, 65536 * 4, TR_MS(1), TR_MS(17), TR_MS(100), TR_SECONDS(5), TR_MINUTES(20),
-        TR_HOURS(30), TR_HOURS(24 * 100), TR_HOURS(24 * 30000) };
+    static const int64_t spans[] = { 1, 1000, 65536, 65536 * 4, TR_MS(1), TR_MS(17), TR_MS(100), TR_SECONDS(5),
+        TR_MINUTES(20), TR_HOURS(30), TR_HOURS(24 * 100), TR_HOURS(24 * 30000) };
     uint32_t kind = tri_random_below(&random_, 20);
     if (kind == 0)
         return INT64_MAX - tri_random_below(&random_, 3);
@@ -336,7 +334,8 @@ static const struct timer *earliest(void)
 {
     const struct timer *first = NULL;
     for (unsigned i = 0; i < MODEL_TIMERS; i++)
-        if (timers[i].armed && (!first || timers[i].timer.deadline < first->timer.deadline ||
+        if (timers[i].armed &&
+            (!first || timers[i].timer.deadline < first->timer.deadline ||
                 (timers[i].timer.deadline == first->timer.deadline && timers[i].order < first->order)))
             first = &timers[i];
     return first;
@@ -406,7 +405,8 @@ static void pass_time(void)
         break;
     }
     default: {
-        static const int64_t jumps[] = { 1, 1000, 65536, TR_MS(2), TR_MS(300), TR_MINUTES(1), TR_HOURS(7), TR_HOURS(24 * 500) };
+        static const int64_t jumps[] = { 1, 1000, 65536, TR_MS(2), TR_MS(300), TR_MINUTES(1), TR_HOURS(7),
+            TR_HOURS(24 * 500) };
         int64_t jump = jumps[tri_random_below(&random_, 8)];
         now = tri_time_add(now, (int64_t)(tri_random_next(&random_) % (uint64_t)jump));
     }

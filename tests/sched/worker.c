@@ -654,7 +654,8 @@ Test(worker, of_the_owner_and_a_thief_one_gets_what_is_to_run_next)
             ck_pr_store_uint(&sched.workers[i]->stuck, 1); /* as if the monitor had found it so: its `next` is for all */
     ck_pr_store_uint(&curtain, 1);
     wait_until(ck_pr_load_uint(&handed_over_for_the_last_time));
-    wait_until(ck_pr_load_uint(&players[0].ended) == players[0].begun && ck_pr_load_uint(&players[1].ended) == players[1].begun);
+    wait_until(
+        ck_pr_load_uint(&players[0].ended) == players[0].begun && ck_pr_load_uint(&players[1].ended) == players[1].begun);
     cr_assert_gt(players[0].begun, 10);
     unsigned apart = players[0].begun - players[1].begun; /* they have taken turns */
     cr_assert_leq(apart, 1, "%u and %u turns", players[0].begun, players[1].begun);

@@ -224,8 +224,9 @@ static bool read_counts(const char *text, struct sum *sum)
     const char *skipped = strstr(text, "[----] Skipped: "), *last = strstr(text, "[====] Synthesis: ");
     if (skipped)
         sscanf(skipped, "[----] Skipped: %u", &sum->skipped);
-    return last && sscanf(last, "[====] Synthesis: Tested: %u | Passing: %u | Failing: %u | Crashing: %u", &sum->tested,
-                       &sum->passing, &sum->failing, &sum->crashing) == 4;
+    return last &&
+        sscanf(last, "[====] Synthesis: Tested: %u | Passing: %u | Failing: %u | Crashing: %u", &sum->tested, &sum->passing,
+            &sum->failing, &sum->crashing) == 4;
 }
 
 static struct sum run_and_count(const char *name)
@@ -236,8 +237,8 @@ static struct sum run_and_count(const char *name)
     int64_t start = report_end(), code = run(name, &late);
     char *text = report_since(start);
     if (!read_counts(text, &sum) || late || code != (sum.failing > 0)) {
-        report("[CRASH] %s has %s exit code %#llx", name, late ? "taken too long:" : "ended too early, or not as it says:",
-            (long long)code);
+        report("[CRASH] %s has %s exit code %#llx", name,
+            late ? "taken too long:" : "ended too early, or not as it says:", (long long)code);
         sum.tested++, sum.failing++, sum.crashing++;
     }
     free(text);

@@ -47,9 +47,9 @@ enum { TR_NOT_READY = 2 };
  * (completions, timers, answers, DOWN and EXIT, what a transport reports) and the system's own are exempt. What was dropped with
  * TR_EFULL, told or not, is logged as a warning, added up, once a second at the most. */
 enum tr_policy {
-    TR_REJECT,      /* the sender gets TR_EFULL */
-    TR_DROP_NEW,    /* it is dropped; the sender is not told */
-    TR_DROP_OLD,    /* the oldest is dropped (of bulk: that carries some), when the actor comes round; from twice the bound on as
+    TR_REJECT,   /* the sender gets TR_EFULL */
+    TR_DROP_NEW, /* it is dropped; the sender is not told */
+    TR_DROP_OLD, /* the oldest is dropped (of bulk: that carries some), when the actor comes round; from twice the bound on as
                      * TR_REJECT */
     TR_KEEP_LATEST, /* the same, but first those that a newer message of their type replaces */
     TR_STOP_FULL,   /* the actor ends with TR_EFULL; when it was bulk that found no room, the sender gets that, too */
@@ -83,14 +83,14 @@ typedef struct tr_actor {
      * the actor's last message and ended of that: what they have lent it may be gone. */
     void (*stop)(tr_self *self, void *state, int reason);
 
-    uint32_t state_size; /* bytes; 0: no state, the handlers get NULL */
-    uint32_t arg_size;   /* bytes of the argument that tr_spawn copies */
-    uint32_t mailbox;    /* bound of waiting messages, up to TR_MAILBOX_MAX; 0: TR_MAILBOX_DEFAULT */
+    uint32_t state_size;  /* bytes; 0: no state, the handlers get NULL */
+    uint32_t arg_size;    /* bytes of the argument that tr_spawn copies */
+    uint32_t mailbox;     /* bound of waiting messages, up to TR_MAILBOX_MAX; 0: TR_MAILBOX_DEFAULT */
     uint32_t mailbox_kib; /* bound of the bulk they carry, and of themselves if their body is larger than TR_BODY_SMALL. One
                            * such message is always let in. 0: TR_MAILBOX_KIB_DEFAULT */
     enum tr_policy policy;
-    bool trap_exits;     /* the end of a linked actor arrives as a tr_exited and does not end this one */
-    bool thread;         /* it has a thread of its own, which runs nothing else but the transports that it makes: for one whose
+    bool trap_exits; /* the end of a linked actor arrives as a tr_exited and does not end this one */
+    bool thread;     /* it has a thread of its own, which runs nothing else but the transports that it makes: for one whose
                           * handlers take long, or wait. Spawning waits until the thread has begun, and answers TR_EAGAIN when
                           * there can be none, TR_ELIMIT when 256 have one. The watchdog does not name it. In a simulation it is
                           * an actor as the others */

@@ -51,7 +51,7 @@ typedef int tr_router(tr_self *self, void *state, const tr_msg *m);
 
 /* The same for a request kept with tr_take, instead of the one that is being handled: it gets no more time than is left for that
  * one. `taken` may be NULL: then it is for none, and timeout_ns alone counts. In a handler. */
-#define tr_ask_for(self, taken, to, timeout_ns, ...)                                                              \
+#define tr_ask_for(self, taken, to, timeout_ns, ...) \
     tr_ask_for_((self), (taken), (to), (timeout_ns), TR_TYPED_(__VA_ARGS__))
 
 /* Has the answer to this call, which is still out, handled by `router`. In the handler that asked. */
@@ -93,8 +93,8 @@ TR_MESSAGE(tr_lapsed,
 int tr_watch(tr_self *self, tr_msg *taken);
 
 tr_call tr_ask_(tr_self *self, tr_ref to, int64_t timeout_ns, const tr_type *type, const void *body, size_t size);
-tr_call tr_ask_for_(tr_self *self, const tr_msg *taken, tr_ref to, int64_t timeout_ns, const tr_type *type, const void *body,
-    size_t size);
+tr_call tr_ask_for_(tr_self *self, const tr_msg *taken, tr_ref to, int64_t timeout_ns, const tr_type *type,
+    const void *body, size_t size);
 int tr_reply_(tr_self *self, tr_msg *taken, const tr_type *type, const void *body, size_t size);
 
 TR_END_C_

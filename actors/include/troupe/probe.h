@@ -39,8 +39,8 @@ const tr_msg *tr_probe_receive(tr_probe *probe, int64_t timeout_ns);
 int tr_probe_do(tr_probe *probe, int (*function)(tr_self *self, void *arg), void *arg);
 
 /* As tr_send and tr_reply do. */
-#define tr_probe_send(probe, to, ...)  tr_probe_send_((probe), (to), TR_TYPED_(__VA_ARGS__))
-#define tr_probe_reply(probe, ...) tr_probe_reply_((probe), TR_TYPED_(__VA_ARGS__))
+#define tr_probe_send(probe, to, ...) tr_probe_send_((probe), (to), TR_TYPED_(__VA_ARGS__))
+#define tr_probe_reply(probe, ...)    tr_probe_reply_((probe), TR_TYPED_(__VA_ARGS__))
 
 int tr_probe_send_(tr_probe *probe, tr_ref to, const tr_type *type, const void *body, size_t size);
 int tr_probe_reply_(tr_probe *probe, const tr_type *type, const void *body, size_t size);

@@ -19,10 +19,10 @@ typedef struct tr_stats {
     uint64_t delivered; /* handled by a handler */
     uint64_t dead;      /* dead letters */
     uint64_t dead_down, dead_full, dead_replaced, dead_other; /* of these, by reason */
-    uint64_t expired;   /* late answers, requests past their deadline, what was cancelled while it waited */
+    uint64_t expired;                   /* late answers, requests past their deadline, what was cancelled while it waited */
     uint64_t spawned, ended, restarted; /* actors */
-    uint64_t crashed;   /* ends with an error, restarts included; to be stopped by a supervisor (TR_ESHUTDOWN) is none */
-    uint64_t turns, steals, parks;               /* of workers */
+    uint64_t crashed; /* ends with an error, restarts included; to be stopped by a supervisor (TR_ESHUTDOWN) is none */
+    uint64_t turns, steals, parks; /* of workers */
 } tr_stats;
 
 typedef struct tr_actor_stats {

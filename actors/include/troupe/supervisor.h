@@ -43,7 +43,7 @@ enum tr_strategy {
     TR_ONE_FOR_ONE,  /* restart the child that ended */
     TR_ONE_FOR_ALL,  /* stop all others, in reverse order, and start all again, in order */
     TR_REST_FOR_ONE, /* the same for those that come after it in the table */
-    TR_DYNAMIC,      /* no table: children are started with tr_child_start; each is restarted by itself, and they are stopped
+    TR_DYNAMIC, /* no table: children are started with tr_child_start; each is restarted by itself, and they are stopped
                       * side by side */
 };
 
@@ -52,16 +52,16 @@ enum tr_strategy {
 struct tr_supervisor;
 
 typedef struct tr_child {
-    const char *name;      /* registered as the child's name; NULL: it has none */
-    const tr_actor *actor; /* this, with arg … */
-    const void *arg;       /* copied at every start from here: it must stay valid */
+    const char *name;                       /* registered as the child's name; NULL: it has none */
+    const tr_actor *actor;                  /* this, with arg … */
+    const void *arg;                        /* copied at every start from here: it must stay valid */
     const struct tr_supervisor *supervisor; /* … or this */
-    enum tr_restart restart;   /* TR_RESTART_DEFAULT: as the actor says */
-    int64_t start_ns;          /* time to become ready; 0: as the actor says (5 s; of a supervisor, which is ready when all
+    enum tr_restart restart;                /* TR_RESTART_DEFAULT: as the actor says */
+    int64_t start_ns;    /* time to become ready; 0: as the actor says (5 s; of a supervisor, which is ready when all
                                 * its children are: no limit) */
-    int64_t shutdown_ns;       /* time to end when asked; 0: as the actor says (5 s; of a supervisor: no limit) */
-    uint32_t intensity;        /* restarts of this child within period_ns that are borne, up to 1000 or TR_UNLIMITED; 0: 5 */
-    int64_t period_ns;         /* 0: 10 s */
+    int64_t shutdown_ns; /* time to end when asked; 0: as the actor says (5 s; of a supervisor: no limit) */
+    uint32_t intensity;  /* restarts of this child within period_ns that are borne, up to 1000 or TR_UNLIMITED; 0: 5 */
+    int64_t period_ns;   /* 0: 10 s */
 } tr_child;
 
 typedef struct tr_supervisor {
@@ -70,11 +70,11 @@ typedef struct tr_supervisor {
     enum tr_strategy strategy;
     const tr_child *children; /* must stay valid, usually static */
     size_t count;
-    uint32_t intensity;       /* restarts of all children together within period_ns that are borne, up to 1000; 0 or
+    uint32_t intensity;     /* restarts of all children together within period_ns that are borne, up to 1000; 0 or
                                * TR_UNLIMITED: no limit but theirs */
-    int64_t period_ns;        /* 0: 10 s */
-    int64_t backoff_ns;       /* delay of the second restart within its period; it doubles from then on; 0: 20 ms */
-    int64_t backoff_max_ns;   /* 0: 5 s. A tenth more or less is drawn at random, so that not all come back at once */
+    int64_t period_ns;      /* 0: 10 s */
+    int64_t backoff_ns;     /* delay of the second restart within its period; it doubles from then on; 0: 20 ms */
+    int64_t backoff_max_ns; /* 0: 5 s. A tenth more or less is drawn at random, so that not all come back at once */
 } tr_supervisor;
 
 /* Stamps a supervisor; the first initialiser of every tr_supervisor. */
@@ -82,9 +82,8 @@ typedef struct tr_supervisor {
 
 /* tr_supervise(self, &supervisor) or tr_supervise(self, &supervisor, .name = "app"): spawns a supervisor, which starts its
  * children on its own turns. Answers as tr_spawn does; options: name, link, monitor, error. In a handler. */
-#define tr_supervise(...) TR_SUPERVISE_(__VA_ARGS__, .arg = NULL)
-#define TR_SUPERVISE_(self, supervisor, ...)                                                                      \
-    tr_supervise_((self), (supervisor), &(const tr_spawn_options){ __VA_ARGS__ })
+#define tr_supervise(...)                    TR_SUPERVISE_(__VA_ARGS__, .arg = NULL)
+#define TR_SUPERVISE_(self, supervisor, ...) tr_supervise_((self), (supervisor), &(const tr_spawn_options){ __VA_ARGS__ })
 
 tr_ref tr_supervise_(tr_self *self, const tr_supervisor *supervisor, const tr_spawn_options *options);
 

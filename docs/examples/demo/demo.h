@@ -21,7 +21,7 @@ enum service { ECHO, CHAT, SERVICES };
 /* ---- the services ------------------------------------------------------------------------------------------------ */
 
 #define DIRECTOR "director" /* their names in the system */
-#define REAPER "reaper"
+#define REAPER   "reaper"
 
 TR_MESSAGE(door_opened, enum service service; tr_address address;); /* from a door to the director */
 TR_MESSAGE(session_opened, enum service service; tr_ref session;);  /* … to the reaper */
@@ -50,8 +50,8 @@ struct report {
     enum service service;
     unsigned rounds; /* round trips, and the time of each */
     uint32_t us[REPORT_ROUNDS];
-    int64_t since;   /* the first of them */
-    unsigned lines;  /* heard in the chat, from anybody */
+    int64_t since;  /* the first of them */
+    unsigned lines; /* heard in the chat, from anybody */
     unsigned reconnects;
     uint64_t bytes;
 };
@@ -92,9 +92,9 @@ struct demo {
     unsigned seconds;     /* at least */
     uint64_t rounds;      /* at least */
     bool serve;
-    bool concluded; /* the outcome: it went on to its end, */
-    bool verified;  /* and all that was sent came back, and was right */
-    char port[16]; /* that the runtime has chosen, */
+    bool concluded;   /* the outcome: it went on to its end, */
+    bool verified;    /* and all that was sent came back, and was right */
+    char port[16];    /* that the runtime has chosen, */
     unsigned workers; /* and their number */
 };
 

@@ -8,7 +8,7 @@ struct echo_client {
     tr_ref connection; /* TR_NOBODY: there is none */
     const char *bytes; /* of this round */
     size_t size, received;
-    int64_t began;     /* the round; 0: none yet */
+    int64_t began; /* the round; 0: none yet */
     unsigned round;
     bool ready, started, finishing, leaving;
     struct report report;

@@ -16,7 +16,7 @@
 TR_BEGIN_C_
 
 typedef struct tr_options {
-    const tr_actor *actor;           /* the root actor: this, with `arg` (arg_size bytes, copied) … */
+    const tr_actor *actor; /* the root actor: this, with `arg` (arg_size bytes, copied) … */
     const void *arg;
     const tr_supervisor *supervisor; /* … or this supervisor */
 

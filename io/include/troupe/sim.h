@@ -44,8 +44,8 @@ TR_BEGIN_C_
 /* A host: a system with a root actor, an address and a name. A list of hosts ends with one that has no name. */
 typedef struct tr_sim_host {
     const char *name;
-    const char *address;             /* "10.0.0.1", or of IPv6 "fd00::1"; NULL: 10.0.0.1 for the first host, 10.0.0.2 … */
-    const tr_actor *actor;           /* the root: this, with `arg` (arg_size bytes, copied) … */
+    const char *address;   /* "10.0.0.1", or of IPv6 "fd00::1"; NULL: 10.0.0.1 for the first host, 10.0.0.2 … */
+    const tr_actor *actor; /* the root: this, with `arg` (arg_size bytes, copied) … */
     const void *arg;
     const tr_supervisor *supervisor; /* … or this */
     unsigned workers;                /* simulated ones, 1 to 16; 0: 2 */
@@ -55,27 +55,27 @@ typedef struct tr_sim_host {
 /* ---- faults ------------------------------------------------------------------------------------------------------ */
 
 /* X(name, where): the kinds of faults. */
-#define TR_SIM_FAULTS(X)                                                                                          \
-    X(listen_error, "a socket cannot be opened or bound: TR_EMFILE, TR_ENOBUFS, TR_EADDRINUSE …")                 \
-    X(accept_error, "an accept fails: TR_EMFILE, TR_ENOBUFS, TR_ENOMEM, TR_ECONNABORTED …")                       \
-    X(connect_error, "a connect fails: TR_ECONNREFUSED, TR_ENETUNREACH, TR_ETIMEDOUT …")                          \
-    X(handshake, "what is said to connect is lost, and said again after 1, 2, 4 … seconds")                       \
-    X(receive_error, "a receive fails: TR_ECONNRESET, TR_ETIMEDOUT, TR_ENOBUFS …")                                \
-    X(send_error, "a send fails: TR_EPIPE, TR_ECONNRESET, TR_ENOBUFS …")                                          \
-    X(short_read, "a receive brings less than there is")                                                          \
-    X(short_write, "a send takes less than there is room for")                                                    \
-    X(again, "a receive or a send would have to wait, although it need not, and is tried again")                  \
-    X(late, "an operation completes later than it could, up to 50 ms")                                            \
-    X(late_cancel, "a cancel takes its time, and the operation may still succeed")                                \
-    X(reset, "a connection is reset, when something is sent")                                                     \
-    X(half_open, "a connection is dead from then on, and nobody says so, when something is sent")                 \
-    X(partition, "two hosts lose each other for up to 10 s, or one the other, when something is sent")            \
-    X(host_crash, "a host crashes between two turns, and starts again after up to 10 s; none of tr_sim_rough")    \
-    X(out_of_memory, "a request for memory fails")                                                                \
-    X(mailbox_full, "a send finds the mailbox full")                                                              \
-    X(crash, "a handler fails with TR_ECRASHED; never a root's or a transport's")                                 \
-    X(slow, "a handler takes up to 200 ms")                                                                       \
-    X(clock_jump, "the clock jumps ahead, by up to a minute, between two turns")                                  \
+#define TR_SIM_FAULTS(X) \
+    X(listen_error, "a socket cannot be opened or bound: TR_EMFILE, TR_ENOBUFS, TR_EADDRINUSE …") \
+    X(accept_error, "an accept fails: TR_EMFILE, TR_ENOBUFS, TR_ENOMEM, TR_ECONNABORTED …") \
+    X(connect_error, "a connect fails: TR_ECONNREFUSED, TR_ENETUNREACH, TR_ETIMEDOUT …") \
+    X(handshake, "what is said to connect is lost, and said again after 1, 2, 4 … seconds") \
+    X(receive_error, "a receive fails: TR_ECONNRESET, TR_ETIMEDOUT, TR_ENOBUFS …") \
+    X(send_error, "a send fails: TR_EPIPE, TR_ECONNRESET, TR_ENOBUFS …") \
+    X(short_read, "a receive brings less than there is") \
+    X(short_write, "a send takes less than there is room for") \
+    X(again, "a receive or a send would have to wait, although it need not, and is tried again") \
+    X(late, "an operation completes later than it could, up to 50 ms") \
+    X(late_cancel, "a cancel takes its time, and the operation may still succeed") \
+    X(reset, "a connection is reset, when something is sent") \
+    X(half_open, "a connection is dead from then on, and nobody says so, when something is sent") \
+    X(partition, "two hosts lose each other for up to 10 s, or one the other, when something is sent") \
+    X(host_crash, "a host crashes between two turns, and starts again after up to 10 s; none of tr_sim_rough") \
+    X(out_of_memory, "a request for memory fails") \
+    X(mailbox_full, "a send finds the mailbox full") \
+    X(crash, "a handler fails with TR_ECRASHED; never a root's or a transport's") \
+    X(slow, "a handler takes up to 200 ms") \
+    X(clock_jump, "the clock jumps ahead, by up to a minute, between two turns") \
     X(stall, "a worker does nothing for up to 20 ms")
 
 /* How often, in a million occasions. */
@@ -124,7 +124,7 @@ int tr_sim_fault(tr_sim_faults *faults, const char *name, uint64_t rate);
 typedef struct tr_sim_step {
     const char *operation;
     const char *bytes;
-    size_t length;    /* of bytes; 0: up to its zero */
+    size_t length; /* of bytes; 0: up to its zero */
     int result;
     int64_t after_ns; /* completes so long after it could */
     bool never;       /* does not complete (but can be canceled); it need not come */
@@ -151,29 +151,29 @@ typedef struct tr_sim_options {
     bool roots_may_fail; /* it is no failure when a root ends by itself with an error */
     int64_t settle_ns;   /* liveness: so long after the healing all roots must have ended by themselves; 0: they need not */
     int64_t latency_min_ns, latency_max_ns; /* of a segment between two hosts; both 0: 50 us to 5 ms */
-    uint64_t bandwidth;      /* bytes a second, of a connection between two hosts, in each direction; 0: any number */
-    int64_t skew_ns;     /* the clocks of two hosts (tr_now) differ by up to so much */
-    uint32_t buggify;    /* of a million simulated runs, in so many a TR_BUGGIFY may fire at all; 0: 250,000; TR_SIM_NEVER */
+    uint64_t bandwidth; /* bytes a second, of a connection between two hosts, in each direction; 0: any number */
+    int64_t skew_ns;    /* the clocks of two hosts (tr_now) differ by up to so much */
+    uint32_t buggify;   /* of a million simulated runs, in so many a TR_BUGGIFY may fire at all; 0: 250,000; TR_SIM_NEVER */
     uint64_t fail_memory;    /* the Nth request for memory fails, once; 0: none does */
     uint64_t fail_operation; /* the Nth operation of a port fails with `operation_error`, once; 0: none does */
     int operation_error;
-    uint64_t steps;      /* the most steps; 0: ten million. A program that goes on without time going on ends so */
+    uint64_t steps;               /* the most steps; 0: ten million. A program that goes on without time going on ends so */
     const tr_sim_script *scripts; /* NULL: none */
-    const char *trace;   /* a file that gets a line for each message handled and each fault, "-" is standard output; NULL:
+    const char *trace; /* a file that gets a line for each message handled and each fault, "-" is standard output; NULL:
                           * TROUPE_SIM_TRACE from the environment */
 } tr_sim_options;
 
 #define TR_SIM_NEVER UINT32_MAX
 
 typedef struct tr_sim_result {
-    int error;            /* 0: nothing went wrong, see tr_sim_run */
-    char what[500];       /* what did, and the seed */
+    int error;      /* 0: nothing went wrong, see tr_sim_run */
+    char what[500]; /* what did, and the seed */
     uint64_t seed;
-    uint64_t hash;        /* of all that was handled, when, by whom and from whom, and of all bytes of connections */
+    uint64_t hash; /* of all that was handled, when, by whom and from whom, and of all bytes of connections */
     uint64_t turns, messages, operations, requests; /* operations of ports, requests for memory */
     int64_t virtual_ns;
-    bool quiet;           /* it ended because nothing would ever have happened again */
-    tr_sim_faults fired;  /* how often each did */
+    bool quiet;          /* it ended because nothing would ever have happened again */
+    tr_sim_faults fired; /* how often each did */
 } tr_sim_result;
 
 /* Runs the hosts under a seed: 0, or what went wrong, which is also in the result (may be NULL):
@@ -230,11 +230,11 @@ enum tr_sim_exploring {
 
 typedef struct tr_sim_explore_options {
     enum tr_sim_exploring how;
-    uint64_t runs;      /* the most; 0: 100,000 */
-    unsigned choices;   /* 0: TR_SIM_EVERY: 1,000; TR_SIM_PCT: 3 */
-    uint64_t seed;      /* of priorities, and of all that is drawn otherwise */
+    uint64_t runs;        /* the most; 0: 100,000 */
+    unsigned choices;     /* 0: TR_SIM_EVERY: 1,000; TR_SIM_PCT: 3 */
+    uint64_t seed;        /* of priorities, and of all that is drawn otherwise */
     const char *schedule; /* runs this one alone: as in tr_sim_explored; NULL: none */
-    tr_sim_options sim; /* for each run */
+    tr_sim_options sim;   /* for each run */
 } tr_sim_explore_options;
 
 typedef struct tr_sim_explored {

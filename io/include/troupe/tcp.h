@@ -85,22 +85,22 @@ TR_MESSAGE(tr_tcp_failed, int reason; tr_address remote;);
 /* ---- connecting -------------------------------------------------------------------------------------------------- */
 
 typedef struct tr_tcp_options {
-    const char *address;  /* tr_tcp_connect: its third argument */
-    const char *local;    /* tr_tcp_connect: the address to come from, "192.0.2.1:0"; NULL: any */
-    int64_t connect_ns;   /* tr_tcp_connect: time for the attempt; 0: 60 s */
-    uint32_t window;      /* bytes of receive buffers; 0: 64 KiB */
-    uint32_t high, low;   /* marks of the write queue, in bytes, see tr_tcp_marks; both 0: 64 KiB and 16 KiB */
-    uint32_t write_max;   /* the connection ends when a write finds more than this queued; 0: 16 MiB */
-    int64_t idle_ns;      /* ends with TR_ETIMEDOUT when nothing was sent or received for so long; 0: never */
-    int64_t write_ns;     /* the same when writes are queued and none of their bytes has left for so long (it may be noticed after
+    const char *address; /* tr_tcp_connect: its third argument */
+    const char *local;   /* tr_tcp_connect: the address to come from, "192.0.2.1:0"; NULL: any */
+    int64_t connect_ns;  /* tr_tcp_connect: time for the attempt; 0: 60 s */
+    uint32_t window;     /* bytes of receive buffers; 0: 64 KiB */
+    uint32_t high, low;  /* marks of the write queue, in bytes, see tr_tcp_marks; both 0: 64 KiB and 16 KiB */
+    uint32_t write_max;  /* the connection ends when a write finds more than this queued; 0: 16 MiB */
+    int64_t idle_ns;     /* ends with TR_ETIMEDOUT when nothing was sent or received for so long; 0: never */
+    int64_t write_ns; /* the same when writes are queued and none of their bytes has left for so long (it may be noticed after
                            * twice that); 0: never */
     int64_t keepalive_ns; /* TCP keepalive after so long without traffic, in whole seconds: then ten probes, a tenth of that
                            * apart (a second at least); the peer that answers none is gone. 0: off */
-    int64_t linger_ns;    /* tr_tcp_close, when all has been sent: waits so long for the peer's end; 0: 2 s; < 0: not at all */
-    uint64_t linger_bytes; /* and throws away so many bytes that the peer still sends; 0: 1 MiB */
+    int64_t linger_ns; /* tr_tcp_close, when all has been sent: waits so long for the peer's end; 0: 2 s; < 0: not at all */
+    uint64_t linger_bytes;           /* and throws away so many bytes that the peer still sends; 0: 1 MiB */
     int send_buffer, receive_buffer; /* the kernel's, in bytes; 0: as it chooses */
-    bool half_open;       /* stays open for writing after the peer's end */
-    bool delay;           /* leaves Nagle's algorithm on; it is off otherwise */
+    bool half_open;                  /* stays open for writing after the peer's end */
+    bool delay;                      /* leaves Nagle's algorithm on; it is off otherwise */
 } tr_tcp_options;
 
 /* tr_tcp_connect(self, &connection, "127.0.0.1:7000") or tr_tcp_connect(self, NULL, "[::1]:80", .connect_ns = TR_MS(500)):
@@ -109,7 +109,7 @@ typedef struct tr_tcp_options {
  *
  * Answers 0, or why there will not even be an attempt: TR_EINVAL (the address, or marks that contradict each other, see
  * tr_tcp_marks), TR_EADDRINUSE and others for the local address, TR_EMFILE, TR_ENOMEM; logged with the address. */
-#define tr_tcp_connect(self, connection, ...)                                                                     \
+#define tr_tcp_connect(self, connection, ...) \
     tr_tcp_connect_((self), (connection), &(const tr_tcp_options){ .address = __VA_ARGS__ })
 
 /* ---- listening --------------------------------------------------------------------------------------------------- */
@@ -126,11 +126,11 @@ TR_MESSAGE(tr_tcp_accepted, tr_ref connection; tr_ref listener;);
 TR_MESSAGE(tr_tcp_accept_paused, int reason;);
 
 typedef struct tr_tcp_listen_options {
-    const char *addresses;  /* the third argument */
-    int backlog;            /* 0: 1024; the system may cut it */
-    bool reuse_port;        /* several processes or listeners share the port, and the kernel spreads connections */
-    bool stay;              /* connections stay on the listener's worker; otherwise they are spread over all */
-    tr_tcp_options tcp;     /* of accepted connections */
+    const char *addresses; /* the third argument */
+    int backlog;           /* 0: 1024; the system may cut it */
+    bool reuse_port;       /* several processes or listeners share the port, and the kernel spreads connections */
+    bool stay;             /* connections stay on the listener's worker; otherwise they are spread over all */
+    tr_tcp_options tcp;    /* of accepted connections */
 } tr_tcp_listen_options;
 
 /* tr_tcp_listen(self, &listener, "127.0.0.1:7000") or tr_tcp_listen(self, NULL, "0.0.0.0:80,[::]:80", .backlog = 512):
@@ -144,7 +144,7 @@ typedef struct tr_tcp_listen_options {
  *
  * Answers 0, or an error, logged with the address it is about: TR_EINVAL, TR_EADDRINUSE, TR_EADDRNOTAVAIL, TR_EACCES,
  * TR_EMFILE, TR_ELIMIT (more than 8 addresses), TR_ENOMEM. */
-#define tr_tcp_listen(self, listener, ...)                                                                        \
+#define tr_tcp_listen(self, listener, ...) \
     tr_tcp_listen_((self), (listener), &(const tr_tcp_listen_options){ .addresses = __VA_ARGS__ })
 
 /* Spawns an actor as the owner of an accepted connection; its first message is the tr_tcp_connected. In the handler of the
@@ -230,7 +230,7 @@ tr_call tr_tcp_ask(tr_self *self, tr_ref connection, int64_t timeout_ns);
  * answer is an error (TR_ENOTSOCK, TR_EINVAL: not a connected stream, TR_ENOMEM). The owner is the running actor; it gets
  * a tr_tcp_connected. */
 #define tr_tcp_adopt(...) TR_TCP_ADOPT_(__VA_ARGS__, .address = NULL)
-#define TR_TCP_ADOPT_(self, connection, descriptor, ...)                                                          \
+#define TR_TCP_ADOPT_(self, connection, descriptor, ...) \
     tr_tcp_adopt_((self), (connection), (descriptor), &(const tr_tcp_options){ __VA_ARGS__ })
 
 /* A connection's descriptor (non-blocking, close-on-exec), and what had been received and not delivered (NULL: nothing).

@@ -68,9 +68,11 @@ static int start(struct process *process, char *line)
         return tri_error_from_win32(GetLastError());
     }
     SetHandleInformation(from, HANDLE_FLAG_INHERIT, 0);
-    STARTUPINFOA how = {
-        .cb = sizeof how, .dwFlags = STARTF_USESTDHANDLES, .hStdInput = nothing, .hStdOutput = to, .hStdError = to
-    };
+    STARTUPINFOA how = { .cb = sizeof how,
+        .dwFlags = STARTF_USESTDHANDLES,
+        .hStdInput = nothing,
+        .hStdOutput = to,
+        .hStdError = to };
     int error = create(line, &how, &child);
     CloseHandle(to);
     CloseHandle(nothing);

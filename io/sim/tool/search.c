@@ -29,12 +29,12 @@ struct job {
     pthread_t thread;
     struct hunt *hunt;
     struct process process;
-    bool alive;      /* there is a process; under the lock, as all up to here */
-    bool unwanted;   /* what it does is of no use any more */
-    bool late;       /* it was killed for that */
-    uint64_t at;     /* the seed that is run, or would be next */
-    int64_t since;   /* the last time that it said something */
-    bool begun;      /* `at` is run */
+    bool alive;       /* there is a process; under the lock, as all up to here */
+    bool unwanted;    /* what it does is of no use any more */
+    bool late;        /* it was killed for that */
+    uint64_t at;      /* the seed that is run, or would be next */
+    int64_t since;    /* the last time that it said something */
+    bool begun;       /* `at` is run */
     bool over, spoke; /* it has said all; it has said anything */
     char output[OUTPUT_ROOM];
     size_t output_length;
@@ -426,8 +426,12 @@ static void forget_what_came_later(struct search *s)
 
 void search_run(struct search *s)
 {
-    struct hunt hunt = { .search = s, .lock = PTHREAD_MUTEX_INITIALIZER, .next = s->first, .end = s->first + s->count,
-        .stop = UINT64_MAX, .begin = tri_os_now() };
+    struct hunt hunt = { .search = s,
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .next = s->first,
+        .end = s->first + s->count,
+        .stop = UINT64_MAX,
+        .begin = tri_os_now() };
     for (unsigned i = 0; i < KINDS; i++)
         s->fired[i] = NEVER;
     hunt.chunk = s->count / (8 * (uint64_t)s->jobs);

@@ -18,7 +18,7 @@ enum fault_kind {
 #define X(name, where) KIND_##name,
     TR_SIM_FAULTS(X)
 #undef X
-    KINDS
+        KINDS
 };
 
 extern const char *const kind_names[KINDS];
@@ -47,13 +47,13 @@ struct search {
     const char **argv; /* the program, its arguments, and those of the simulation */
     uint64_t first, count;
     unsigned jobs;
-    bool keep_going;  /* after the first failing seed */
-    bool progress;    /* shows a bar */
-    int64_t limit_ns; /* of real time, for one seed */
+    bool keep_going;            /* after the first failing seed */
+    bool progress;              /* shows a bar */
+    int64_t limit_ns;           /* of real time, for one seed */
     const struct outcome *like; /* only what fails like this counts; NULL: all that fails */
 
     /* What came of it. */
-    char *broken; /* why there is no answer: the program cannot be run, or is none; NULL: there is one */
+    char *broken;           /* why there is no answer: the program cannot be run, or is none; NULL: there is one */
     uint64_t run, failures; /* seeds; without keep_going those up to the one that failed */
     struct outcome *failed; /* by seed; with keep_going the lowest FAILED_MAX of them, otherwise one at the most */
     unsigned failed_count;

@@ -9,7 +9,7 @@
 
 struct shrunk {
     uint64_t rates[KINDS];
-    int64_t for_ns; /* 0: as long as the program says */
+    int64_t for_ns;         /* 0: as long as the program says */
     struct outcome outcome; /* its output is the shrunk's */
     unsigned tries;
 };

@@ -263,10 +263,8 @@ static int write_trace(struct command *c, const char **words, uint64_t seed)
 /* Its command line is added to `words`, which the caller frees. */
 static const char **shrink_it(struct command *c, struct shrunk *shrunk)
 {
-    char (*text)[FAULT_WORD] = memory(NULL, SHRUNK_WORDS * sizeof *text);
-    struct search base = {
-        .argv = c->own, .count = c->seeds_near, .jobs = c->search.jobs, .limit_ns = c->search.limit_ns
-    };
+    char(*text)[FAULT_WORD] = memory(NULL, SHRUNK_WORDS * sizeof *text);
+    struct search base = { .argv = c->own, .count = c->seeds_near, .jobs = c->search.jobs, .limit_ns = c->search.limit_ns };
     const struct outcome *found = &c->search.failed[0];
     shrunk->outcome = *found;
     shrunk->outcome.output = copy(found->output);
@@ -320,10 +318,8 @@ static int say_all(struct command *c)
 
 int main(int argc, char **argv)
 {
-    struct command c = {
-        .seeds_near = SEEDS_NEAR,
-        .search = { .first = 1, .count = SEEDS, .jobs = tri_os_cores(), .limit_ns = TR_SECONDS(LIMIT_S) }
-    };
+    struct command c = { .seeds_near = SEEDS_NEAR,
+        .search = { .first = 1, .count = SEEDS, .jobs = tri_os_cores(), .limit_ns = TR_SECONDS(LIMIT_S) } };
     read_command(&c, argc, argv);
     c.search.argv = c.all;
     c.search.jobs = c.search.jobs < JOBS_MAX ? c.search.jobs : JOBS_MAX;

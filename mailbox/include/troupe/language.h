@@ -9,8 +9,8 @@
 #define TROUPE_LANGUAGE_H
 
 #if defined(__cplusplus)
-#define TR_BEGIN_C_ extern "C" {
-#define TR_END_C_   }
+#define TR_BEGIN_C_                        extern "C" {
+#define TR_END_C_                          }
 #define TR_STATIC_ASSERT_(condition, text) static_assert(condition, text)
 #else
 #define TR_BEGIN_C_

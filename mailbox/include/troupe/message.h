@@ -44,8 +44,8 @@ typedef struct tr_msg tr_msg;
 
 /* ---- types ------------------------------------------------------------------------------------------------------- */
 
-#define TR_BODY_MAX 65536 /* bytes in a body; more than that is bulk, which travels as a tr_buf */
-#define TR_BODY_SMALL 512 /* a larger body counts as bulk for the receiver's bound, with its envelope */
+#define TR_BODY_MAX   65536 /* bytes in a body; more than that is bulk, which travels as a tr_buf */
+#define TR_BODY_SMALL 512   /* a larger body counts as bulk for the receiver's bound, with its envelope */
 
 enum {
     /* This type may be defined in several places of one process (a static library linked into two shared ones): it is
@@ -60,15 +60,15 @@ typedef struct tr_type {
     void (*drop)(void *body);         /* releases what a body owns (buffers, memory); NULL: plain data */
     size_t (*bulk)(const void *body); /* bytes of bulk a body carries, at most 2^47, for the receiver's bound; NULL: none */
     void (*print)(const void *body, char *text, size_t size); /* writes it as text, as snprintf does, for traces; NULL: none */
-    const void *codec;                /* how the body crosses a process or a network; NULL, for later */
+    const void *codec; /* how the body crosses a process or a network; NULL, for later */
     int reserved_;
 } tr_type;
 
 /* Declares the struct `name` with these fields and its type object name_type. In a header. */
-#define TR_MESSAGE(name, ...)                                                                                     \
-    typedef struct name {                                                                                         \
-        __VA_ARGS__                                                                                               \
-    } name;                                                                                                       \
+#define TR_MESSAGE(name, ...) \
+    typedef struct name { \
+        __VA_ARGS__ \
+    } name; \
     extern const tr_type name##_type
 
 /* Declares a message without a body. In a header. */
@@ -77,7 +77,7 @@ typedef struct tr_type {
 /* Defines what TR_MESSAGE or TR_SIGNAL declared: TR_DEFINE(work); or TR_DEFINE(work, .drop = work_drop); in one source
  * file. */
 #define TR_DEFINE(...) TR_DEFINE_(__VA_ARGS__, .reserved_ = 0)
-#define TR_DEFINE_(type_, ...)                                                                                    \
+#define TR_DEFINE_(type_, ...) \
     TR_STATIC_ASSERT_(sizeof(type_) <= TR_BODY_MAX, "the body of " #type_ " is too large: bulk travels as a tr_buf"); \
     const tr_type type_##_type = { .name = #type_, .size = sizeof(type_), __VA_ARGS__ }
 
@@ -89,9 +89,9 @@ uint64_t tr_type_hash(const tr_type *type);
 /* What a handler receives. The body follows the envelope; fields that end in _ are the runtime's. */
 struct tr_msg {
     struct tr_msg *next_;
-    tr_ref from;         /* the sender; TR_NOBODY from a foreign thread */
+    tr_ref from; /* the sender; TR_NOBODY from a foreign thread */
     const tr_type *type;
-    uint64_t call;       /* an ask's or a timer's id; 0 for a plain message */
+    uint64_t call; /* an ask's or a timer's id; 0 for a plain message */
     uint32_t generation_;
     uint32_t deadline_;
     uint32_t cause_;
@@ -182,23 +182,23 @@ static inline int tr_send_(tr_self *self, tr_ref to, int urgent, const tr_type *
         memcpy(m + 1, body, size);
     else
         memset(m + 1, 0, size);
-    return urgent                 ? tr_send_urgent_(self, to, m)
-           : size > TR_BODY_SMALL ? tr_send_large_(self, to, m)
-                                  : tr_send_message_(self, to, m);
+    return urgent              ? tr_send_urgent_(self, to, m)
+        : size > TR_BODY_SMALL ? tr_send_large_(self, to, m)
+                               : tr_send_message_(self, to, m);
 }
 
 /* TR_TYPED_(work, .n = 1) is the type object, the body and its size; without fields the body is NULL: all zero. */
-#define TR_TYPED_(...) TR_JOIN_(TR_TYPED_, TR_ONE_OR_MORE_(__VA_ARGS__))(__VA_ARGS__)
-#define TR_TYPED_1(name) &name##_type, NULL, sizeof(name)
+#define TR_TYPED_(...)        TR_JOIN_(TR_TYPED_, TR_ONE_OR_MORE_(__VA_ARGS__))(__VA_ARGS__)
+#define TR_TYPED_1(name)      &name##_type, NULL, sizeof(name)
 #define TR_TYPED_N(name, ...) &name##_type, &(const name){ __VA_ARGS__ }, sizeof(name)
-#define TR_JOIN_(a, b) TR_JOIN2_(a, b)
-#define TR_JOIN2_(a, b) a##b
-#define TR_ONE_OR_MORE_(...)                                                                                      \
-    TR_65TH_(__VA_ARGS__, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, \
-        N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, 1, 0)
-#define TR_65TH_(a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, c0, c1, c2, c3, c4, \
-    c5, c6, c7, c8, c9, d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, f0, f1, f2, f3, \
-    f4, f5, f6, f7, f8, f9, g0, g1, g2, g3, g4, ...)                                                              \
+#define TR_JOIN_(a, b)        TR_JOIN2_(a, b)
+#define TR_JOIN2_(a, b)       a##b
+#define TR_ONE_OR_MORE_(...) \
+    TR_65TH_(__VA_ARGS__, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, \
+        N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, 1, 0)
+#define TR_65TH_(a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, c0, c1, c2, c3, c4, c5, \
+    c6, c7, c8, c9, d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, f0, f1, f2, f3, f4, \
+    f5, f6, f7, f8, f9, g0, g1, g2, g3, g4, ...) \
     g4
 
 TR_END_C_

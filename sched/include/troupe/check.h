@@ -26,21 +26,21 @@ typedef struct tr_check {
     uint64_t reached; /* TR_SOMETIMES: how often it was true, since the process began */
 } tr_check;
 
-#define TR_ALWAYS(condition)                                                                                      \
-    do {                                                                                                          \
-        if (tr_checks_on_ && !(condition)) {                                                                      \
-            static const tr_check check_ = { .text = #condition, .file = __FILE__, .line = __LINE__ };            \
-            tr_check_failed_(&check_);                                                                            \
-        }                                                                                                         \
+#define TR_ALWAYS(condition) \
+    do { \
+        if (tr_checks_on_ && !(condition)) { \
+            static const tr_check check_ = { .text = #condition, .file = __FILE__, .line = __LINE__ }; \
+            tr_check_failed_(&check_); \
+        } \
     } while (0)
 
-#define TR_SOMETIMES(condition)                                                                                   \
-    do {                                                                                                          \
-        static tr_check check_ = { .text = #condition, .file = __FILE__, .line = __LINE__ };                      \
-        static tr_check *const entry_ TR_CHECK_SECTION_ = &check_; /* known although it is never reached */       \
-        if (tr_checks_on_ && (condition))                                                                         \
-            check_.reached++;                                                                                     \
-        (void)entry_;                                                                                             \
+#define TR_SOMETIMES(condition) \
+    do { \
+        static tr_check check_ = { .text = #condition, .file = __FILE__, .line = __LINE__ }; \
+        static tr_check *const entry_ TR_CHECK_SECTION_ = &check_; /* known although it is never reached */ \
+        if (tr_checks_on_ && (condition)) \
+            check_.reached++; \
+        (void)entry_; \
     } while (0)
 
 #define TR_BUGGIFY() (tr_checks_on_ && tr_buggify_(__FILE__, __func__))

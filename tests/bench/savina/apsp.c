@@ -103,8 +103,7 @@ static void tell(tr_self *self, const struct tile *me, bool row, tr_buf *distanc
     for (int i = 0; i < map->tiles; i++) {
         int to = row ? me->at.row * map->tiles + i : i * map->tiles + me->at.column;
         if (i != (row ? me->at.column : me->at.row))
-            tr_send(self, map->tile[to], apsp_tile, .distances = tr_buf_ref(distances), .round = me->round,
-                .same_row = row);
+            tr_send(self, map->tile[to], apsp_tile, .distances = tr_buf_ref(distances), .round = me->round, .same_row = row);
     }
 }
 
@@ -158,13 +157,8 @@ static void tile_stop(tr_self *self, void *state, int reason)
     free(me->same_column);
 }
 
-static const tr_actor tile_actor = { TR_SPEC,
-    .name = "tile",
-    .start = tile_start,
-    .receive = tile,
-    .stop = tile_stop,
-    .state_size = sizeof(struct tile),
-    .arg_size = sizeof(struct place) };
+static const tr_actor tile_actor = { TR_SPEC, .name = "tile", .start = tile_start, .receive = tile, .stop = tile_stop,
+    .state_size = sizeof(struct tile), .arg_size = sizeof(struct place) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -213,8 +207,8 @@ static int apsp_start(tr_self *self, void *state, const void *arg)
     lay_roads(map);
     me->start = tr_now(self);
     for (int i = 0; i < me->left; i++)
-        map->tile[i] = bench_spawned(tr_spawn(
-            self, &tile_actor, (&(struct place){ .map = map, .row = i / map->tiles, .column = i % map->tiles })));
+        map->tile[i] = bench_spawned(
+            tr_spawn(self, &tile_actor, (&(struct place){ .map = map, .row = i / map->tiles, .column = i % map->tiles })));
     tr_send(self, map->tile[0], apsp_begin);
     return TR_CONTINUE;
 }
@@ -277,12 +271,7 @@ static void apsp_stop(tr_self *self, void *state, int reason)
     free(me->found);
 }
 
-static const tr_actor apsp_root = { TR_SPEC,
-    .name = "apsp",
-    .start = apsp_start,
-    .receive = apsp,
-    .stop = apsp_stop,
-    .state_size = sizeof(struct apsp),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor apsp_root = { TR_SPEC, .name = "apsp", .start = apsp_start, .receive = apsp, .stop = apsp_stop,
+    .state_size = sizeof(struct apsp), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_apsp = { .name = "apsp", .root = &apsp_root, .n = 850, .max = 2000 };

@@ -86,8 +86,8 @@ static int owner(const struct cube *cube, int32_t cell)
 static size_t place(const struct cube *cube, int32_t cell)
 {
     const int32_t layer = cell / cube->n / cube->n, slices = layer / SLICE / EXPLORERS;
-    return (size_t)(slices * SLICE + layer % SLICE) * (size_t)cube->n * (size_t)cube->n
-        + (size_t)(cell % (cube->n * cube->n));
+    return (size_t)(slices * SLICE + layer % SLICE) * (size_t)cube->n * (size_t)cube->n +
+        (size_t)(cell % (cube->n * cube->n));
 }
 
 /* ---- a list that grows, and a heap on it ------------------------------------------------------------------------- */
@@ -226,8 +226,7 @@ static void send_batches(tr_self *self, struct explorer *me, struct outbox *out)
         struct steps batch = { 0 };
         while (out->steps.count && batch.count < BATCH) {
             int64_t step = out->steps.items[--out->steps.count];
-            batch.step[batch.count++] =
-                (struct step){ .cell = (int32_t)(step & INT32_MAX), .cost = (int32_t)(step >> 32) };
+            batch.step[batch.count++] = (struct step){ .cell = (int32_t)(step & INT32_MAX), .cost = (int32_t)(step >> 32) };
         }
         tr_ask(self, me->of.cube->explorers[out->other], TR_MINUTES(5), astar_reached, .steps = batch);
         out->under_way++;
@@ -290,13 +289,8 @@ static void explorer_stop(tr_self *self, void *state, int reason)
     free(me->out[1].steps.items);
 }
 
-static const tr_actor explorer_actor = { TR_SPEC,
-    .name = "explorer",
-    .start = explorer_start,
-    .receive = explorer,
-    .stop = explorer_stop,
-    .state_size = sizeof(struct explorer),
-    .arg_size = sizeof(struct share) };
+static const tr_actor explorer_actor = { TR_SPEC, .name = "explorer", .start = explorer_start, .receive = explorer,
+    .stop = explorer_stop, .state_size = sizeof(struct explorer), .arg_size = sizeof(struct share) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -375,11 +369,7 @@ static int astar(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor astar_root = { TR_SPEC,
-    .name = "astar",
-    .start = astar_start,
-    .receive = astar,
-    .state_size = sizeof(struct astar),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor astar_root = { TR_SPEC, .name = "astar", .start = astar_start, .receive = astar,
+    .state_size = sizeof(struct astar), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_astar = { .name = "astar", .root = &astar_root, .n = 80, .max = 500 };

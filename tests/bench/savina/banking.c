@@ -55,8 +55,7 @@ static void pay(tr_self *self, struct account *me, const tr_msg *m)
     tr_msg *request = tr_take(self, m);
     bench_check(request, "banking: no memory to keep a request");
     me->cents -= transfer->cents;
-    me->under_way[me->pays].credit =
-        tr_ask(self, transfer->to, tr_time_left(self), bank_credit, .cents = transfer->cents);
+    me->under_way[me->pays].credit = tr_ask(self, transfer->to, tr_time_left(self), bank_credit, .cents = transfer->cents);
     me->under_way[me->pays++].request = request;
 }
 
@@ -89,12 +88,8 @@ static int account(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor account_actor = { TR_SPEC,
-    .name = "account",
-    .start = account_start,
-    .receive = account,
-    .state_size = sizeof(struct account),
-    .arg_size = sizeof(uint32_t) };
+static const tr_actor account_actor = { TR_SPEC, .name = "account", .start = account_start, .receive = account,
+    .state_size = sizeof(struct account), .arg_size = sizeof(uint32_t) };
 
 /* ---- the teller, which is the root ------------------------------------------------------------------------------- */
 
@@ -124,8 +119,7 @@ static void ask(tr_self *self, struct teller *me)
 {
     struct transfer next = next_transfer(&me->sequence);
     me->asked++;
-    tr_ask(self, me->accounts[next.from], TR_SECONDS(30), bank_transfer, .to = me->accounts[next.to],
-        .cents = next.cents);
+    tr_ask(self, me->accounts[next.from], TR_SECONDS(30), bank_transfer, .to = me->accounts[next.to], .cents = next.cents);
 }
 
 static int teller_start(tr_self *self, void *state, const void *arg)
@@ -178,11 +172,7 @@ static int teller(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor teller_root = { TR_SPEC,
-    .name = "banking",
-    .start = teller_start,
-    .receive = teller,
-    .state_size = sizeof(struct teller),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor teller_root = { TR_SPEC, .name = "banking", .start = teller_start, .receive = teller,
+    .state_size = sizeof(struct teller), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_banking = { .name = "banking", .root = &teller_root, .n = 1500000 };

@@ -83,9 +83,8 @@ static int shop(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor shop_actor = {
-    TR_SPEC, .name = "shop", .start = shop_start, .receive = shop, .state_size = sizeof(struct shop)
-};
+static const tr_actor shop_actor = { TR_SPEC, .name = "shop", .start = shop_start, .receive = shop,
+    .state_size = sizeof(struct shop) };
 
 /* ---- a customer -------------------------------------------------------------------------------------------------- */
 
@@ -123,12 +122,8 @@ static int customer(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor customer_actor = { TR_SPEC,
-    .name = "customer",
-    .start = customer_start,
-    .receive = customer,
-    .state_size = sizeof(struct customer),
-    .arg_size = sizeof(struct customer) };
+static const tr_actor customer_actor = { TR_SPEC, .name = "customer", .start = customer_start, .receive = customer,
+    .state_size = sizeof(struct customer), .arg_size = sizeof(struct customer) };
 
 /* ---- the street, which is the root ------------------------------------------------------------------------------- */
 
@@ -198,11 +193,7 @@ static int street(tr_self *self, void *state, const tr_msg *m)
     return stop;
 }
 
-static const tr_actor street_root = { TR_SPEC,
-    .name = "barber",
-    .start = street_start,
-    .receive = street,
-    .state_size = sizeof(struct street),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor street_root = { TR_SPEC, .name = "barber", .start = street_start, .receive = street,
+    .state_size = sizeof(struct street), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_barber = { .name = "barber", .root = &street_root, .n = 500000 };

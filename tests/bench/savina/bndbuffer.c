@@ -104,9 +104,7 @@ static int buffer(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor buffer_actor = {
-    TR_SPEC, .name = "buffer", .receive = buffer, .state_size = sizeof(struct buffer)
-};
+static const tr_actor buffer_actor = { TR_SPEC, .name = "buffer", .receive = buffer, .state_size = sizeof(struct buffer) };
 
 /* ---- a producer -------------------------------------------------------------------------------------------------- */
 
@@ -140,12 +138,8 @@ static int producer(tr_self *self, void *state, const tr_msg *m)
     return produce(self, state);
 }
 
-static const tr_actor producer_actor = { TR_SPEC,
-    .name = "producer",
-    .start = producer_start,
-    .receive = producer,
-    .state_size = sizeof(struct producer),
-    .arg_size = sizeof(struct producer) };
+static const tr_actor producer_actor = { TR_SPEC, .name = "producer", .start = producer_start, .receive = producer,
+    .state_size = sizeof(struct producer), .arg_size = sizeof(struct producer) };
 
 /* ---- a consumer -------------------------------------------------------------------------------------------------- */
 
@@ -178,12 +172,8 @@ static int consumer(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor consumer_actor = { TR_SPEC,
-    .name = "consumer",
-    .start = consumer_start,
-    .receive = consumer,
-    .state_size = sizeof(struct consumer),
-    .arg_size = sizeof(tr_ref) };
+static const tr_actor consumer_actor = { TR_SPEC, .name = "consumer", .start = consumer_start, .receive = consumer,
+    .state_size = sizeof(struct consumer), .arg_size = sizeof(tr_ref) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -236,11 +226,7 @@ static int bndbuffer(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor bndbuffer_root = { TR_SPEC,
-    .name = "bndbuffer",
-    .start = bndbuffer_start,
-    .receive = bndbuffer,
-    .state_size = sizeof(struct bndbuffer),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor bndbuffer_root = { TR_SPEC, .name = "bndbuffer", .start = bndbuffer_start, .receive = bndbuffer,
+    .state_size = sizeof(struct bndbuffer), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_bndbuffer = { .name = "bndbuffer", .root = &bndbuffer_root, .n = 30000 };

@@ -62,12 +62,8 @@ static int smoker(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor smoker_actor = { TR_SPEC,
-    .name = "smoker",
-    .start = smoker_start,
-    .receive = smoker,
-    .state_size = sizeof(struct smoker),
-    .arg_size = sizeof(uint32_t) };
+static const tr_actor smoker_actor = { TR_SPEC, .name = "smoker", .start = smoker_start, .receive = smoker,
+    .state_size = sizeof(struct smoker), .arg_size = sizeof(uint32_t) };
 
 /* ---- the arbiter, which is the root ------------------------------------------------------------------------------ */
 
@@ -154,11 +150,7 @@ static int arbiter(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor arbiter_root = { TR_SPEC,
-    .name = "cigsmok",
-    .start = arbiter_start,
-    .receive = arbiter,
-    .state_size = sizeof(struct arbiter),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor arbiter_root = { TR_SPEC, .name = "cigsmok", .start = arbiter_start, .receive = arbiter,
+    .state_size = sizeof(struct arbiter), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_cigsmok = { .name = "cigsmok", .root = &arbiter_root, .n = 5000000 };

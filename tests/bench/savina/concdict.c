@@ -80,9 +80,8 @@ static int dictionary(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor dictionary_actor = {
-    TR_SPEC, .name = "dictionary", .receive = dictionary, .state_size = sizeof(struct dictionary)
-};
+static const tr_actor dictionary_actor = { TR_SPEC, .name = "dictionary", .receive = dictionary,
+    .state_size = sizeof(struct dictionary) };
 
 /* ---- a client ---------------------------------------------------------------------------------------------------- */
 
@@ -172,12 +171,8 @@ static int client(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor client_actor = { TR_SPEC,
-    .name = "client",
-    .start = client_start,
-    .receive = client,
-    .state_size = sizeof(struct client),
-    .arg_size = sizeof(struct client_arg) };
+static const tr_actor client_actor = { TR_SPEC, .name = "client", .start = client_start, .receive = client,
+    .state_size = sizeof(struct client), .arg_size = sizeof(struct client_arg) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -195,8 +190,8 @@ static int concdict_start(tr_self *self, void *state, const void *arg)
     me->start = tr_now(self);
     me->dictionary = tr_spawn(self, &dictionary_actor, NULL);
     for (uint32_t i = 0; i < CLIENTS; i++) {
-        tr_ref c = tr_spawn(self, &client_actor,
-            (&(struct client_arg){ .dictionary = me->dictionary, .n = me->n, .number = i }));
+        tr_ref c =
+            tr_spawn(self, &client_actor, (&(struct client_arg){ .dictionary = me->dictionary, .n = me->n, .number = i }));
         bench_check(!tr_ref_is_nobody(c), "concdict: no client");
     }
     return TR_CONTINUE;
@@ -237,11 +232,7 @@ static int concdict(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor concdict_root = { TR_SPEC,
-    .name = "concdict",
-    .start = concdict_start,
-    .receive = concdict,
-    .state_size = sizeof(struct concdict),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor concdict_root = { TR_SPEC, .name = "concdict", .start = concdict_start, .receive = concdict,
+    .state_size = sizeof(struct concdict), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_concdict = { .name = "concdict", .root = &concdict_root, .n = 200000 };

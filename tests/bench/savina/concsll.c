@@ -103,9 +103,8 @@ static void list_stop(tr_self *self, void *state, int reason)
     }
 }
 
-static const tr_actor list_actor = {
-    TR_SPEC, .name = "list", .receive = list, .stop = list_stop, .state_size = sizeof(struct list)
-};
+static const tr_actor list_actor = { TR_SPEC, .name = "list", .receive = list, .stop = list_stop,
+    .state_size = sizeof(struct list) };
 
 /* ---- a client ---------------------------------------------------------------------------------------------------- */
 
@@ -190,12 +189,8 @@ static int client(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor client_actor = { TR_SPEC,
-    .name = "client",
-    .start = client_start,
-    .receive = client,
-    .state_size = sizeof(struct client),
-    .arg_size = sizeof(struct client_arg) };
+static const tr_actor client_actor = { TR_SPEC, .name = "client", .start = client_start, .receive = client,
+    .state_size = sizeof(struct client), .arg_size = sizeof(struct client_arg) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -213,8 +208,7 @@ static int concsll_start(tr_self *self, void *state, const void *arg)
     me->start = tr_now(self);
     me->list = tr_spawn(self, &list_actor, NULL);
     for (uint64_t i = 0; i < CLIENTS; i++) {
-        tr_ref c =
-            tr_spawn(self, &client_actor, (&(struct client_arg){ .list = me->list, .n = me->n, .sequence = i }));
+        tr_ref c = tr_spawn(self, &client_actor, (&(struct client_arg){ .list = me->list, .n = me->n, .sequence = i }));
         bench_check(!tr_ref_is_nobody(c), "concsll: no client");
     }
     return TR_CONTINUE;
@@ -254,11 +248,7 @@ static int concsll(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor concsll_root = { TR_SPEC,
-    .name = "concsll",
-    .start = concsll_start,
-    .receive = concsll,
-    .state_size = sizeof(struct concsll),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor concsll_root = { TR_SPEC, .name = "concsll", .start = concsll_start, .receive = concsll,
+    .state_size = sizeof(struct concsll), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_concsll = { .name = "concsll", .root = &concsll_root, .n = 30000 };

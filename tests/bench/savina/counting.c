@@ -33,9 +33,7 @@ static int counter(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor counter_actor = {
-    TR_SPEC, .name = "counter", .receive = counter, .state_size = sizeof(struct counter)
-};
+static const tr_actor counter_actor = { TR_SPEC, .name = "counter", .receive = counter, .state_size = sizeof(struct counter) };
 
 /* ---- the producer, which is the root ----------------------------------------------------------------------------- */
 
@@ -82,11 +80,7 @@ static int counting(tr_self *self, void *state, const tr_msg *m)
     return me->counted < me->n ? TR_CONTINUE : bench_report(me->n, tr_now(self) - me->start);
 }
 
-static const tr_actor counting_root = { TR_SPEC,
-    .name = "counting",
-    .start = counting_start,
-    .receive = counting,
-    .state_size = sizeof(struct counting),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor counting_root = { TR_SPEC, .name = "counting", .start = counting_start, .receive = counting,
+    .state_size = sizeof(struct counting), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_counting = { .name = "counting", .root = &counting_root, .n = 20000000 };

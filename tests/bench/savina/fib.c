@@ -24,12 +24,8 @@ static int term(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor term_actor = { TR_SPEC,
-    .name = "term",
-    .start = term_start,
-    .receive = term,
-    .state_size = sizeof(struct term),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor term_actor = { TR_SPEC, .name = "term", .start = term_start, .receive = term,
+    .state_size = sizeof(struct term), .arg_size = sizeof(int64_t) };
 
 static int term_start(tr_self *self, void *state, const void *arg)
 {
@@ -75,11 +71,7 @@ static int fib(tr_self *self, void *state, const tr_msg *m)
     return bench_report(2 * value - 1, ns); /* actors: one above every two, and as many below as the value says */
 }
 
-static const tr_actor fib_root = { TR_SPEC,
-    .name = "fib",
-    .start = fib_start,
-    .receive = fib,
-    .state_size = sizeof(struct fib),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor fib_root = { TR_SPEC, .name = "fib", .start = fib_start, .receive = fib,
+    .state_size = sizeof(struct fib), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_fib = { .name = "fib", .root = &fib_root, .n = 31, .max = 40 };

@@ -71,12 +71,8 @@ static int delay(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor delay_actor = { TR_SPEC,
-    .name = "delay",
-    .start = delay_start,
-    .receive = delay,
-    .state_size = sizeof(struct delay),
-    .arg_size = sizeof(struct place) };
+static const tr_actor delay_actor = { TR_SPEC, .name = "delay", .start = delay_start, .receive = delay,
+    .state_size = sizeof(struct delay), .arg_size = sizeof(struct place) };
 
 /* ---- a filter of finite impulse response ------------------------------------------------------------------------- */
 
@@ -109,12 +105,8 @@ static int filter(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor filter_actor = { TR_SPEC,
-    .name = "filter",
-    .start = filter_start,
-    .receive = filter,
-    .state_size = sizeof(struct filter),
-    .arg_size = sizeof(struct place) };
+static const tr_actor filter_actor = { TR_SPEC, .name = "filter", .start = filter_start, .receive = filter,
+    .state_size = sizeof(struct filter), .arg_size = sizeof(struct place) };
 
 /* ---- every 8th sample -------------------------------------------------------------------------------------------- */
 
@@ -138,12 +130,8 @@ static int sampler(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor sampler_actor = { TR_SPEC,
-    .name = "sampler",
-    .start = sampler_start,
-    .receive = sampler,
-    .state_size = sizeof(struct sampler),
-    .arg_size = sizeof(struct place) };
+static const tr_actor sampler_actor = { TR_SPEC, .name = "sampler", .start = sampler_start, .receive = sampler,
+    .state_size = sizeof(struct sampler), .arg_size = sizeof(struct place) };
 
 /* ---- the end of a channel: the sample gets the channel's number -------------------------------------------------- */
 
@@ -161,12 +149,8 @@ static int tagger(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor tagger_actor = { TR_SPEC,
-    .name = "tagger",
-    .start = tagger_start,
-    .receive = tagger,
-    .state_size = sizeof(struct place),
-    .arg_size = sizeof(struct place) };
+static const tr_actor tagger_actor = { TR_SPEC, .name = "tagger", .start = tagger_start, .receive = tagger,
+    .state_size = sizeof(struct place), .arg_size = sizeof(struct place) };
 
 /* ---- bringing the channels together ------------------------------------------------------------------------------ */
 
@@ -197,12 +181,8 @@ static int integrator(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor integrator_actor = { TR_SPEC,
-    .name = "integrator",
-    .start = integrator_start,
-    .receive = integrator,
-    .state_size = sizeof(struct integrator),
-    .arg_size = sizeof(struct place) };
+static const tr_actor integrator_actor = { TR_SPEC, .name = "integrator", .start = integrator_start, .receive = integrator,
+    .state_size = sizeof(struct integrator), .arg_size = sizeof(struct place) };
 
 static int combiner(tr_self *self, void *state, const tr_msg *m)
 {
@@ -214,12 +194,8 @@ static int combiner(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor combiner_actor = { TR_SPEC,
-    .name = "combiner",
-    .start = tagger_start,
-    .receive = combiner,
-    .state_size = sizeof(struct place),
-    .arg_size = sizeof(struct place) };
+static const tr_actor combiner_actor = { TR_SPEC, .name = "combiner", .start = tagger_start, .receive = combiner,
+    .state_size = sizeof(struct place), .arg_size = sizeof(struct place) };
 
 /* ---- the sink ---------------------------------------------------------------------------------------------------- */
 
@@ -269,12 +245,8 @@ static int sink(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor sink_actor = { TR_SPEC,
-    .name = "sink",
-    .start = sink_start,
-    .receive = sink,
-    .state_size = sizeof(struct sink),
-    .arg_size = sizeof(struct sink) };
+static const tr_actor sink_actor = { TR_SPEC, .name = "sink", .start = sink_start, .receive = sink,
+    .state_size = sizeof(struct sink), .arg_size = sizeof(struct sink) };
 
 /* ---- the source, and the branching ------------------------------------------------------------------------------- */
 
@@ -304,12 +276,8 @@ static int source(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor source_actor = { TR_SPEC,
-    .name = "source",
-    .start = source_start,
-    .receive = source,
-    .state_size = sizeof(struct source),
-    .arg_size = sizeof(struct source) };
+static const tr_actor source_actor = { TR_SPEC, .name = "source", .start = source_start, .receive = source,
+    .state_size = sizeof(struct source), .arg_size = sizeof(struct source) };
 
 struct branch {
     tr_ref next[CHANNELS];
@@ -330,12 +298,8 @@ static int branch(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor branch_actor = { TR_SPEC,
-    .name = "branch",
-    .start = branch_start,
-    .receive = branch,
-    .state_size = sizeof(struct branch),
-    .arg_size = sizeof(struct branch) };
+static const tr_actor branch_actor = { TR_SPEC, .name = "branch", .start = branch_start, .receive = branch,
+    .state_size = sizeof(struct branch), .arg_size = sizeof(struct branch) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -345,8 +309,7 @@ struct filterbank {
 
 static tr_ref step(tr_self *self, const tr_actor *spec, tr_ref next, int channel, int filter)
 {
-    return bench_spawned(
-        tr_spawn(self, spec, (&(struct place){ .next = next, .channel = channel, .filter = filter })));
+    return bench_spawned(tr_spawn(self, spec, (&(struct place){ .next = next, .channel = channel, .filter = filter })));
 }
 
 static int filterbank_start(tr_self *self, void *state, const void *arg)
@@ -377,11 +340,7 @@ static int filterbank(tr_self *self, void *state, const tr_msg *m)
     return bench_report(me->n, tr_now(self) - me->start);
 }
 
-static const tr_actor filterbank_root = { TR_SPEC,
-    .name = "filterbank",
-    .start = filterbank_start,
-    .receive = filterbank,
-    .state_size = sizeof(struct filterbank),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor filterbank_root = { TR_SPEC, .name = "filterbank", .start = filterbank_start, .receive = filterbank,
+    .state_size = sizeof(struct filterbank), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_filterbank = { .name = "filterbank", .root = &filterbank_root, .n = 150000 };

@@ -72,11 +72,7 @@ static int fork_join(tr_self *self, void *state, const tr_msg *m)
     return stop;
 }
 
-static const tr_actor fork_root = { TR_SPEC,
-    .name = "fjcreate",
-    .start = fork_start,
-    .receive = fork_join,
-    .state_size = sizeof(struct fork),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor fork_root = { TR_SPEC, .name = "fjcreate", .start = fork_start, .receive = fork_join,
+    .state_size = sizeof(struct fork), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_fjcreate = { .name = "fjcreate", .root = &fork_root, .n = 2000000 };

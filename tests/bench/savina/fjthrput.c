@@ -47,12 +47,8 @@ static int actor(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor actor_spec = { TR_SPEC,
-    .name = "fj",
-    .start = actor_start,
-    .receive = actor,
-    .state_size = sizeof(struct actor),
-    .arg_size = sizeof(uint32_t) };
+static const tr_actor actor_spec = { TR_SPEC, .name = "fj", .start = actor_start, .receive = actor,
+    .state_size = sizeof(struct actor), .arg_size = sizeof(uint32_t) };
 
 /* ---- the driver, which is the root ------------------------------------------------------------------------------- */
 
@@ -132,11 +128,7 @@ static int driver(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor driver_root = { TR_SPEC,
-    .name = "fjthrput",
-    .start = driver_start,
-    .receive = driver,
-    .state_size = sizeof(struct driver),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor driver_root = { TR_SPEC, .name = "fjthrput", .start = driver_start, .receive = driver,
+    .state_size = sizeof(struct driver), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_fjthrput = { .name = "fjthrput", .root = &driver_root, .n = 200000 };

@@ -56,12 +56,8 @@ static int computer(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor computer_actor = { TR_SPEC,
-    .name = "computer",
-    .start = computer_start,
-    .receive = computer,
-    .state_size = sizeof(struct computer),
-    .arg_size = sizeof(struct computer) };
+static const tr_actor computer_actor = { TR_SPEC, .name = "computer", .start = computer_start, .receive = computer,
+    .state_size = sizeof(struct computer), .arg_size = sizeof(struct computer) };
 
 /* ---- a series ---------------------------------------------------------------------------------------------------- */
 
@@ -109,12 +105,8 @@ static int series(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor series_actor = { TR_SPEC,
-    .name = "series",
-    .start = series_start,
-    .receive = series,
-    .state_size = sizeof(struct series),
-    .arg_size = sizeof(uint32_t) };
+static const tr_actor series_actor = { TR_SPEC, .name = "series", .start = series_start, .receive = series,
+    .state_size = sizeof(struct series), .arg_size = sizeof(uint32_t) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -177,11 +169,7 @@ static int logmap(tr_self *self, void *state, const tr_msg *m)
     return stop;
 }
 
-static const tr_actor logmap_root = { TR_SPEC,
-    .name = "logmap",
-    .start = logmap_start,
-    .receive = logmap,
-    .state_size = sizeof(struct logmap),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor logmap_root = { TR_SPEC, .name = "logmap", .start = logmap_start, .receive = logmap,
+    .state_size = sizeof(struct logmap), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_logmap = { .name = "logmap", .root = &logmap_root, .n = 300000 };

@@ -121,9 +121,7 @@ static int worker(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor worker_actor = {
-    TR_SPEC, .name = "worker", .receive = worker, .state_size = sizeof(struct worker)
-};
+static const tr_actor worker_actor = { TR_SPEC, .name = "worker", .receive = worker, .state_size = sizeof(struct worker) };
 
 /* ---- the root: the master ---------------------------------------------------------------------------------------- */
 
@@ -138,8 +136,7 @@ struct nqueens {
 static void hand_out(tr_self *self, struct nqueens *me)
 {
     while (me->idle_count && me->board_count && me->found < me->n)
-        tr_ask(self, me->idle[--me->idle_count], TR_SECONDS(60), nqueens_search,
-            .board = me->boards[--me->board_count]);
+        tr_ask(self, me->idle[--me->idle_count], TR_SECONDS(60), nqueens_search, .board = me->boards[--me->board_count]);
 }
 
 static int nqueens_start(tr_self *self, void *state, const void *arg)
@@ -220,12 +217,7 @@ static void nqueens_stop(tr_self *self, void *state, int reason)
     free(((struct nqueens *)state)->solutions);
 }
 
-static const tr_actor nqueens_root = { TR_SPEC,
-    .name = "nqueens",
-    .start = nqueens_start,
-    .receive = nqueens,
-    .stop = nqueens_stop,
-    .state_size = sizeof(struct nqueens),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor nqueens_root = { TR_SPEC, .name = "nqueens", .start = nqueens_start, .receive = nqueens,
+    .stop = nqueens_stop, .state_size = sizeof(struct nqueens), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_nqueens = { .name = "nqueens", .root = &nqueens_root, .n = 50000, .max = ALL };

@@ -14,7 +14,7 @@
 enum { SEATS = 20 };
 
 TR_MESSAGE(table_hungry, uint32_t seat;);
-TR_SIGNAL(table_eat); /* the answer: here are your forks */
+TR_SIGNAL(table_eat);                    /* the answer: here are your forks */
 TR_MESSAGE(table_forks, uint32_t seat;); /* they are given back */
 TR_SIGNAL(table_had_enough);
 TR_DEFINE(table_hungry);
@@ -84,9 +84,7 @@ static int waiter(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor waiter_actor = {
-    TR_SPEC, .name = "waiter", .receive = waiter, .state_size = sizeof(struct waiter)
-};
+static const tr_actor waiter_actor = { TR_SPEC, .name = "waiter", .receive = waiter, .state_size = sizeof(struct waiter) };
 
 /* ---- a philosopher ----------------------------------------------------------------------------------------------- */
 
@@ -127,12 +125,8 @@ static int philosopher(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor philosopher_actor = { TR_SPEC,
-    .name = "philosopher",
-    .start = philosopher_start,
-    .receive = philosopher,
-    .state_size = sizeof(struct philosopher),
-    .arg_size = sizeof(struct philosopher) };
+static const tr_actor philosopher_actor = { TR_SPEC, .name = "philosopher", .start = philosopher_start,
+    .receive = philosopher, .state_size = sizeof(struct philosopher), .arg_size = sizeof(struct philosopher) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -149,8 +143,7 @@ static int philosophers_start(tr_self *self, void *state, const void *arg)
     me->start = tr_now(self);
     tr_ref w = tr_spawn(self, &waiter_actor, NULL);
     for (uint32_t i = 0; i < SEATS; i++) {
-        tr_ref p =
-            tr_spawn(self, &philosopher_actor, (&(struct philosopher){ .waiter = w, .left = me->n, .seat = i }));
+        tr_ref p = tr_spawn(self, &philosopher_actor, (&(struct philosopher){ .waiter = w, .left = me->n, .seat = i }));
         bench_check(!tr_ref_is_nobody(p), "philosophers: no philosopher");
     }
     return TR_CONTINUE;
@@ -169,11 +162,7 @@ static int philosophers(tr_self *self, void *state, const tr_msg *m)
     return stop;
 }
 
-static const tr_actor philosophers_root = { TR_SPEC,
-    .name = "philosophers",
-    .start = philosophers_start,
-    .receive = philosophers,
-    .state_size = sizeof(struct philosophers),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor philosophers_root = { TR_SPEC, .name = "philosophers", .start = philosophers_start,
+    .receive = philosophers, .state_size = sizeof(struct philosophers), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_philosophers = { .name = "philosophers", .root = &philosophers_root, .n = 150000 };

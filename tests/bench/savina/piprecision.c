@@ -112,13 +112,8 @@ static void worker_stop(tr_self *self, void *state, int reason)
     free(me->quotient);
 }
 
-static const tr_actor worker_actor = { TR_SPEC,
-    .name = "worker",
-    .start = worker_start,
-    .receive = worker,
-    .stop = worker_stop,
-    .state_size = sizeof(struct worker),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor worker_actor = { TR_SPEC, .name = "worker", .start = worker_start, .receive = worker,
+    .stop = worker_stop, .state_size = sizeof(struct worker), .arg_size = sizeof(int64_t) };
 
 /* ---- the root: the master ---------------------------------------------------------------------------------------- */
 
@@ -152,8 +147,7 @@ static int piprecision_start(tr_self *self, void *state, const void *arg)
 }
 
 /* to += or -= factor * arctan(1/x), by its series. */
-static void add_arctan(
-    uint32_t *to, int64_t words, uint32_t factor, uint32_t x, bool plus, uint32_t *power, uint32_t *term)
+static void add_arctan(uint32_t *to, int64_t words, uint32_t factor, uint32_t x, bool plus, uint32_t *power, uint32_t *term)
 {
     int64_t first = 0;
     memset(power, 0, (size_t)words * sizeof *power);
@@ -221,14 +215,7 @@ static void piprecision_stop(tr_self *self, void *state, int reason)
     free(((struct piprecision *)state)->pi);
 }
 
-static const tr_actor piprecision_root = { TR_SPEC,
-    .name = "piprecision",
-    .start = piprecision_start,
-    .receive = piprecision,
-    .stop = piprecision_stop,
-    .state_size = sizeof(struct piprecision),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor piprecision_root = { TR_SPEC, .name = "piprecision", .start = piprecision_start,
+    .receive = piprecision, .stop = piprecision_stop, .state_size = sizeof(struct piprecision), .arg_size = sizeof(int64_t) };
 
-const struct bench_workload bench_piprecision = {
-    .name = "piprecision", .root = &piprecision_root, .n = 20000, .max = 100000
-};
+const struct bench_workload bench_piprecision = { .name = "piprecision", .root = &piprecision_root, .n = 20000, .max = 100000 };

@@ -158,9 +158,8 @@ static void sorter_stop(tr_self *self, void *state, int reason)
         tr_buf_unref(me->sorted[i]);
 }
 
-static const tr_actor sorter_actor = {
-    TR_SPEC, .name = "sorter", .receive = sorter, .stop = sorter_stop, .state_size = sizeof(struct sorter)
-};
+static const tr_actor sorter_actor = { TR_SPEC, .name = "sorter", .receive = sorter, .stop = sorter_stop,
+    .state_size = sizeof(struct sorter) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -206,12 +205,8 @@ static int quicksort(tr_self *self, void *state, const tr_msg *m)
     return bench_report(me->n, ns);
 }
 
-static const tr_actor quicksort_root = { TR_SPEC,
-    .name = "quicksort",
-    .start = quicksort_start,
-    .receive = quicksort,
-    .state_size = sizeof(struct quicksort),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor quicksort_root = { TR_SPEC, .name = "quicksort", .start = quicksort_start, .receive = quicksort,
+    .state_size = sizeof(struct quicksort), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_quicksort = {
     .name = "quicksort", .root = &quicksort_root, .n = 4000000, .max = 8000000 /* 64 MB, what a mailbox holds */

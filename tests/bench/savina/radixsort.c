@@ -84,12 +84,8 @@ static int source(tr_self *self, void *state, const tr_msg *m)
     return is_done(me) ? TR_STOP : TR_CONTINUE;
 }
 
-static const tr_actor source_actor = { TR_SPEC,
-    .name = "source",
-    .start = source_start,
-    .receive = source,
-    .state_size = sizeof(struct outlet),
-    .arg_size = sizeof(struct outlet) };
+static const tr_actor source_actor = { TR_SPEC, .name = "source", .start = source_start, .receive = source,
+    .state_size = sizeof(struct outlet), .arg_size = sizeof(struct outlet) };
 
 /* ---- a stage ----------------------------------------------------------------------------------------------------- */
 
@@ -144,13 +140,8 @@ static void stage_stop(tr_self *self, void *state, int reason)
     free(((struct stage *)state)->numbers);
 }
 
-static const tr_actor stage_actor = { TR_SPEC,
-    .name = "stage",
-    .start = stage_start,
-    .receive = stage,
-    .stop = stage_stop,
-    .state_size = sizeof(struct stage),
-    .arg_size = sizeof(struct stage) };
+static const tr_actor stage_actor = { TR_SPEC, .name = "stage", .start = stage_start, .receive = stage, .stop = stage_stop,
+    .state_size = sizeof(struct stage), .arg_size = sizeof(struct stage) };
 
 /* ---- the sink ---------------------------------------------------------------------------------------------------- */
 
@@ -184,12 +175,8 @@ static int sink(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor sink_actor = { TR_SPEC,
-    .name = "sink",
-    .start = sink_start,
-    .receive = sink,
-    .state_size = sizeof(struct sink),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor sink_actor = { TR_SPEC, .name = "sink", .start = sink_start, .receive = sink,
+    .state_size = sizeof(struct sink), .arg_size = sizeof(int64_t) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -219,13 +206,7 @@ static int radixsort(tr_self *self, void *state, const tr_msg *m)
     return bench_report((STAGES + 1) * me->n, tr_now(self) - me->start); /* numbers sent */
 }
 
-static const tr_actor radixsort_root = { TR_SPEC,
-    .name = "radixsort",
-    .start = radixsort_start,
-    .receive = radixsort,
-    .state_size = sizeof(struct radixsort),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor radixsort_root = { TR_SPEC, .name = "radixsort", .start = radixsort_start, .receive = radixsort,
+    .state_size = sizeof(struct radixsort), .arg_size = sizeof(int64_t) };
 
-const struct bench_workload bench_radixsort = {
-    .name = "radixsort", .root = &radixsort_root, .n = 200000, .max = 10000000
-};
+const struct bench_workload bench_radixsort = { .name = "radixsort", .root = &radixsort_root, .n = 200000, .max = 10000000 };

@@ -112,8 +112,8 @@ static int multiplier_start(tr_self *self, void *state, const void *arg)
 static void put(struct multiplier *me, int i, const uint64_t *from)
 {
     const struct block below = part(&me->block, i);
-    uint64_t *to = me->numbers + (below.rows.first - me->block.rows.first) * me->block.columns.count
-        + (below.columns.first - me->block.columns.first);
+    uint64_t *to = me->numbers + (below.rows.first - me->block.rows.first) * me->block.columns.count +
+        (below.columns.first - me->block.columns.first);
     for (int64_t row = 0; row < below.rows.count; row++) {
         for (int64_t column = 0; column < below.columns.count; column++)
             to[column] += from[column];
@@ -139,13 +139,8 @@ static void multiplier_stop(tr_self *self, void *state, int reason)
     tr_buf_unref(((struct multiplier *)state)->product);
 }
 
-static const tr_actor multiplier_actor = { TR_SPEC,
-    .name = "multiplier",
-    .start = multiplier_start,
-    .receive = multiplier,
-    .stop = multiplier_stop,
-    .state_size = sizeof(struct multiplier),
-    .arg_size = sizeof(struct block) };
+static const tr_actor multiplier_actor = { TR_SPEC, .name = "multiplier", .start = multiplier_start, .receive = multiplier,
+    .stop = multiplier_stop, .state_size = sizeof(struct multiplier), .arg_size = sizeof(struct block) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -171,8 +166,8 @@ static int recmatmul_start(tr_self *self, void *state, const void *arg)
     }
     me->start = tr_now(self);
     const struct range all = { 0, both->n };
-    bench_spawned(tr_spawn(
-        self, &multiplier_actor, (&(struct block){ .of = both, .rows = all, .inner = all, .columns = all })));
+    bench_spawned(
+        tr_spawn(self, &multiplier_actor, (&(struct block){ .of = both, .rows = all, .inner = all, .columns = all })));
     return TR_CONTINUE;
 }
 
@@ -224,13 +219,8 @@ static void recmatmul_stop(tr_self *self, void *state, int reason)
     free(me->matrices.b);
 }
 
-static const tr_actor recmatmul_root = { TR_SPEC,
-    .name = "recmatmul",
-    .start = recmatmul_start,
-    .receive = recmatmul,
-    .stop = recmatmul_stop,
-    .state_size = sizeof(struct recmatmul),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor recmatmul_root = { TR_SPEC, .name = "recmatmul", .start = recmatmul_start, .receive = recmatmul,
+    .stop = recmatmul_stop, .state_size = sizeof(struct recmatmul), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_recmatmul = {
     .name = "recmatmul", .root = &recmatmul_root, .n = 800, .max = 2000 /* whose parts a mailbox holds */

@@ -89,8 +89,7 @@ static void sift(tr_self *self, struct filter *me, uint32_t number)
     if (me->primes < CAPACITY) {
         keep(me, number);
     } else if (tr_ref_is_nobody(me->out.to)) {
-        me->out.to =
-            bench_spawned(tr_spawn(self, &filter_actor, (&(struct first){ .root = me->root, .prime = number })));
+        me->out.to = bench_spawned(tr_spawn(self, &filter_actor, (&(struct first){ .root = me->root, .prime = number })));
     } else if (me->out.under_way < UNDER_WAY) {
         let_out(self, &me->out, number);
     } else {
@@ -148,12 +147,8 @@ static int filter(tr_self *self, void *state, const tr_msg *m)
     return pass_the_end_on(self, me);
 }
 
-static const tr_actor filter_actor = { TR_SPEC,
-    .name = "filter",
-    .start = filter_start,
-    .receive = filter,
-    .state_size = sizeof(struct filter),
-    .arg_size = sizeof(struct first) };
+static const tr_actor filter_actor = { TR_SPEC, .name = "filter", .start = filter_start, .receive = filter,
+    .state_size = sizeof(struct filter), .arg_size = sizeof(struct first) };
 
 /* ---- the producer ------------------------------------------------------------------------------------------------ */
 
@@ -193,12 +188,8 @@ static int producer(tr_self *self, void *state, const tr_msg *m)
     return produce(self, me);
 }
 
-static const tr_actor producer_actor = { TR_SPEC,
-    .name = "producer",
-    .start = producer_start,
-    .receive = producer,
-    .state_size = sizeof(struct producer),
-    .arg_size = sizeof(struct producer) };
+static const tr_actor producer_actor = { TR_SPEC, .name = "producer", .start = producer_start, .receive = producer,
+    .state_size = sizeof(struct producer), .arg_size = sizeof(struct producer) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -213,8 +204,7 @@ static int sieve_start(tr_self *self, void *state, const void *arg)
     me->n = *(const int64_t *)arg;
     me->start = tr_now(self);
     tr_ref first = bench_spawned(tr_spawn(self, &filter_actor, (&(struct first){ .root = tr_me(self), .prime = 2 })));
-    bench_spawned(
-        tr_spawn(self, &producer_actor, (&(struct producer){ .out = { .to = first }, .n = me->n, .next = 3 })));
+    bench_spawned(tr_spawn(self, &producer_actor, (&(struct producer){ .out = { .to = first }, .n = me->n, .next = 3 })));
     return TR_CONTINUE;
 }
 
@@ -248,11 +238,7 @@ static int sieve(tr_self *self, void *state, const tr_msg *m)
     return bench_report(me->n, ns);
 }
 
-static const tr_actor sieve_root = { TR_SPEC,
-    .name = "sieve",
-    .start = sieve_start,
-    .receive = sieve,
-    .state_size = sizeof(struct sieve),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor sieve_root = { TR_SPEC, .name = "sieve", .start = sieve_start, .receive = sieve,
+    .state_size = sizeof(struct sieve), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_sieve = { .name = "sieve", .root = &sieve_root, .n = 220000, .max = 10000000 };

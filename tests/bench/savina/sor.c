@@ -129,12 +129,8 @@ static int cell(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor cell_actor = { TR_SPEC,
-    .name = "cell",
-    .start = cell_start,
-    .receive = cell,
-    .state_size = sizeof(struct cell),
-    .arg_size = sizeof(struct place) };
+static const tr_actor cell_actor = { TR_SPEC, .name = "cell", .start = cell_start, .receive = cell,
+    .state_size = sizeof(struct cell), .arg_size = sizeof(struct place) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -229,12 +225,7 @@ static void sor_stop(tr_self *self, void *state, int reason)
     free(me->found);
 }
 
-static const tr_actor sor_root = { TR_SPEC,
-    .name = "sor",
-    .start = sor_start,
-    .receive = sor,
-    .stop = sor_stop,
-    .state_size = sizeof(struct sor),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor sor_root = { TR_SPEC, .name = "sor", .start = sor_start, .receive = sor, .stop = sor_stop,
+    .state_size = sizeof(struct sor), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_sor = { .name = "sor", .root = &sor_root, .n = 140, .max = 2000 };

@@ -57,12 +57,8 @@ static int part(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor part_actor = { TR_SPEC,
-    .name = "part",
-    .start = part_start,
-    .receive = part,
-    .state_size = sizeof(struct part),
-    .arg_size = sizeof(struct part) };
+static const tr_actor part_actor = { TR_SPEC, .name = "part", .start = part_start, .receive = part,
+    .state_size = sizeof(struct part), .arg_size = sizeof(struct part) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -82,8 +78,7 @@ static int trapezoid_start(tr_self *self, void *state, const void *arg)
     const double width = (right_end - left_end) / PARTS;
     for (int i = 0; i < PARTS; i++)
         bench_spawned(tr_spawn(self, &part_actor,
-            (&(struct part){
-                .first = left_end + i * width, .width = width / (double)me->n, .n = me->n, .number = i })));
+            (&(struct part){ .first = left_end + i * width, .width = width / (double)me->n, .n = me->n, .number = i })));
     return TR_CONTINUE;
 }
 
@@ -117,13 +112,7 @@ static int trapezoid(tr_self *self, void *state, const tr_msg *m)
     return bench_report(PARTS * me->n, ns);
 }
 
-static const tr_actor trapezoid_root = { TR_SPEC,
-    .name = "trapezoid",
-    .start = trapezoid_start,
-    .receive = trapezoid,
-    .state_size = sizeof(struct trapezoid),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor trapezoid_root = { TR_SPEC, .name = "trapezoid", .start = trapezoid_start, .receive = trapezoid,
+    .state_size = sizeof(struct trapezoid), .arg_size = sizeof(int64_t) };
 
-const struct bench_workload bench_trapezoid = {
-    .name = "trapezoid", .root = &trapezoid_root, .n = 100000, .max = 10000000
-};
+const struct bench_workload bench_trapezoid = { .name = "trapezoid", .root = &trapezoid_root, .n = 100000, .max = 10000000 };

@@ -42,8 +42,7 @@ static int divide(const struct part *whole, struct part parts[CHILDREN])
         if (size == 0)
             continue;
         left -= size;
-        parts[children++] =
-            (struct part){ .seed = ~draw(&seed), .size = size, .urgent = draw_below(&seed, 2) };
+        parts[children++] = (struct part){ .seed = ~draw(&seed), .size = size, .urgent = draw_below(&seed, 2) };
     }
     return children;
 }
@@ -125,12 +124,8 @@ static int node(tr_self *self, void *state, const tr_msg *m)
     return TR_STOP;
 }
 
-static const tr_actor node_actor = { TR_SPEC,
-    .name = "node",
-    .start = node_start,
-    .receive = node,
-    .state_size = sizeof(struct node),
-    .arg_size = sizeof(struct part) };
+static const tr_actor node_actor = { TR_SPEC, .name = "node", .start = node_start, .receive = node,
+    .state_size = sizeof(struct node), .arg_size = sizeof(struct part) };
 
 /* ---- the root ---------------------------------------------------------------------------------------------------- */
 
@@ -187,11 +182,7 @@ static int uct(tr_self *self, void *state, const tr_msg *m)
     return TR_CONTINUE;
 }
 
-static const tr_actor uct_root = { TR_SPEC,
-    .name = "uct",
-    .start = uct_start,
-    .receive = uct,
-    .state_size = sizeof(struct uct),
-    .arg_size = sizeof(int64_t) };
+static const tr_actor uct_root = { TR_SPEC, .name = "uct", .start = uct_start, .receive = uct,
+    .state_size = sizeof(struct uct), .arg_size = sizeof(int64_t) };
 
 const struct bench_workload bench_uct = { .name = "uct", .root = &uct_root, .n = 200000, .max = 10000000 };

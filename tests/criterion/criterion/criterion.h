@@ -51,17 +51,20 @@ struct ct_test {
 void ct_register(struct ct_test *test);
 
 #define Test(...) CT_TEST(__VA_ARGS__, .sentinel_ = 0)
-#define CT_TEST(SUITE, NAME, ...)                                                                               \
-    static void SUITE##_##NAME##_impl(void);                                                                    \
-    __attribute__((constructor)) static void SUITE##_##NAME##_register(void)                                    \
-    {                                                                                                           \
-        static struct ct_test test = {                                                                          \
-            .suite = #SUITE, .name = #NAME, .file = __FILE__, .line = __LINE__,                                 \
-            .run = SUITE##_##NAME##_impl,                                                                       \
-            .options = { __VA_ARGS__ },                                                                         \
-        };                                                                                                      \
-        ct_register(&test);                                                                                     \
-    }                                                                                                           \
+#define CT_TEST(SUITE, NAME, ...) \
+    static void SUITE##_##NAME##_impl(void); \
+    __attribute__((constructor)) static void SUITE##_##NAME##_register(void) \
+    { \
+        static struct ct_test test = { \
+            .suite = #SUITE, \
+            .name = #NAME, \
+            .file = __FILE__, \
+            .line = __LINE__, \
+            .run = SUITE##_##NAME##_impl, \
+            .options = { __VA_ARGS__ }, \
+        }; \
+        ct_register(&test); \
+    } \
     static void SUITE##_##NAME##_impl(void)
 
 /* ---- assertions; each takes an optional format and its arguments at the end ---- */
@@ -69,19 +72,17 @@ void ct_register(struct ct_test *test);
 void ct_fail(bool fatal, const char *file, int line, const char *condition, const char *format, ...);
 _Noreturn void ct_skip(const char *format, ...);
 
-#define CT_CHECK(FATAL, CONDITION, TEXT, ...)                                                                   \
-    do {                                                                                                        \
-        if (!(CONDITION))                                                                                       \
-            ct_fail(FATAL, __FILE__, __LINE__, TEXT, __VA_ARGS__);                                              \
+#define CT_CHECK(FATAL, CONDITION, TEXT, ...) \
+    do { \
+        if (!(CONDITION)) \
+            ct_fail(FATAL, __FILE__, __LINE__, TEXT, __VA_ARGS__); \
     } while (0)
-#define CT_IS(FATAL, C, ...) CT_CHECK(FATAL, C, #C, __VA_ARGS__)
-#define CT_NOT(FATAL, C, ...) CT_CHECK(FATAL, !(C), "not " #C, __VA_ARGS__)
-#define CT_COMPARE(FATAL, OP, A, B, ...) CT_CHECK(FATAL, (A) OP (B), #A " " #OP " " #B, __VA_ARGS__)
-#define CT_NULL(FATAL, OP, A, ...) CT_CHECK(FATAL, (A) OP NULL, #A " " #OP " NULL", __VA_ARGS__)
-#define CT_STRINGS(FATAL, OP, A, B, ...)                                                                        \
-    CT_CHECK(FATAL, strcmp((A), (B)) OP 0, #A " " #OP " " #B, __VA_ARGS__)
-#define CT_BYTES(FATAL, OP, A, B, SIZE, ...)                                                                    \
-    CT_CHECK(FATAL, memcmp((A), (B), (SIZE)) OP 0, #A " " #OP " " #B, __VA_ARGS__)
+#define CT_IS(FATAL, C, ...)                 CT_CHECK(FATAL, C, #C, __VA_ARGS__)
+#define CT_NOT(FATAL, C, ...)                CT_CHECK(FATAL, !(C), "not " #C, __VA_ARGS__)
+#define CT_COMPARE(FATAL, OP, A, B, ...)     CT_CHECK(FATAL, (A)OP(B), #A " " #OP " " #B, __VA_ARGS__)
+#define CT_NULL(FATAL, OP, A, ...)           CT_CHECK(FATAL, (A)OP NULL, #A " " #OP " NULL", __VA_ARGS__)
+#define CT_STRINGS(FATAL, OP, A, B, ...)     CT_CHECK(FATAL, strcmp((A), (B)) OP 0, #A " " #OP " " #B, __VA_ARGS__)
+#define CT_BYTES(FATAL, OP, A, B, SIZE, ...) CT_CHECK(FATAL, memcmp((A), (B), (SIZE)) OP 0, #A " " #OP " " #B, __VA_ARGS__)
 
 #define cr_assert(...)          CT_IS(true, __VA_ARGS__, "")
 #define cr_assert_fail(...)     ct_fail(true, __FILE__, __LINE__, "", "" __VA_ARGS__)

@@ -25,10 +25,10 @@ enum { SIZE = 64, ECHOES = 100, WARM_UP = 25, DEEP = 16, CLIENTS = 4, MAX_THREAD
 
 struct thread {
     pid_t id;
-    bool seen;    /* has stopped: from here on each of its calls is counted */
+    bool seen; /* has stopped: from here on each of its calls is counted */
     bool ended;
-    bool waits;   /* its current call waits for the port, or looks at it */
-    int64_t woke; /* when the last such call ended */
+    bool waits;                              /* its current call waits for the port, or looks at it */
+    int64_t woke;                            /* when the last such call ended */
     unsigned calls, looks, count[MAX_CALLS]; /* by number; the looks that are due are in none of the others */
 };
 
@@ -73,14 +73,10 @@ static bool is_wait(const struct __ptrace_syscall_info *info, bool *looks)
 #ifdef SYS_epoll_wait
     case SYS_epoll_wait:
 #endif
-    case SYS_epoll_pwait:
-        *looks = (int)info->entry.args[3] == 0;
-        return true;
+    case SYS_epoll_pwait: *looks = (int)info->entry.args[3] == 0; return true;
     case SYS_epoll_pwait2:
-    case SYS_io_uring_enter:
-        return true;
-    default:
-        return false;
+    case SYS_io_uring_enter: return true;
+    default: return false;
     }
 }
 
@@ -260,8 +256,8 @@ static const char *counted(void)
             thread_name(t, name, sizeof name));
         for (unsigned n = 0; n < MAX_CALLS && length < sizeof text; n++)
             if (t->count[n])
-                length += (size_t)snprintf(text + length, sizeof text - length, " %s %u,",
-                    call_name(n, name, sizeof name), t->count[n]);
+                length += (size_t)snprintf(text + length, sizeof text - length, " %s %u,", call_name(n, name, sizeof name),
+                    t->count[n]);
         if (length < sizeof text)
             length += (size_t)snprintf(text + length, sizeof text - length, " looks %u", t->looks);
         if (length >= sizeof text)
@@ -398,8 +394,7 @@ static void check(unsigned client_count, unsigned messages, unsigned most)
     for (unsigned i = 0; i < thread_count; i++)
         calls += threads[i].calls - threads[i].count[SYS_futex];
     cr_assert_geq(calls, ECHOES, "not all of them have been seen: %s", counted());
-    cr_assert_leq(calls, most * rounds, "%.2f for %u of %u bytes: %s", (double)calls / rounds, messages, SIZE,
-        counted());
+    cr_assert_leq(calls, most * rounds, "%.2f for %u of %u bytes: %s", (double)calls / rounds, messages, SIZE, counted());
     check_futexes(ns);
     for (unsigned i = 0; i < client_count; i++)
         close(clients[i]);

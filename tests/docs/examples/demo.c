@@ -24,8 +24,9 @@ Test(demo, verifies_every_byte_while_services_are_killed)
 {
     char out[16384], err[4096];
     bool few = is_wine(); /* there 200 round trips for each of 50 take longer than we wait, when the machine is busy */
-    int code = program_run("demo", few ? "--seconds 2 --connections 20 --workers 2" : "--seconds 2 --connections 50 --workers 2",
-        out, sizeof out, err, sizeof err);
+    int code = program_run("demo",
+        few ? "--seconds 2 --connections 20 --workers 2" : "--seconds 2 --connections 50 --workers 2", out, sizeof out, err,
+        sizeof err);
     cr_assert_eq(code, 0, "exit code %d: %s%s", code, out, err);
     cr_assert_str_eq(err, "");
     cr_assert(strstr(out, "Every byte was right, and nothing was lost."), "%s", out);

@@ -102,8 +102,7 @@ static inline int program_stop(struct program *p)
 }
 
 /* Runs it to its end: the exit code, and what it wrote to standard output and to standard error. */
-static inline int program_run(const char *name, const char *arguments, char *out, size_t out_size, char *err,
-    size_t err_size)
+static inline int program_run(const char *name, const char *arguments, char *out, size_t out_size, char *err, size_t err_size)
 {
     struct program p;
     program_start(&p, name, arguments);
@@ -168,8 +167,7 @@ static inline void check_command_line(const char *name, const char *const (*case
 
 static inline struct sockaddr_in loopback(uint16_t port)
 {
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
 /* Calls on it fail when they take too long. */

@@ -104,8 +104,7 @@ static void stall(int sender, int reader, uint64_t size, long *peak_kb)
         send_some(sender, 6, &sent, size);
     cr_assert_lt(sent, 32 * (uint64_t)MIB, "it was not held back: %lu bytes", (unsigned long)sent);
     while (received < size) {
-        struct pollfd both[2] = { { .fd = reader, .events = POLLIN },
-            { .fd = sender, .events = sent < size ? POLLOUT : 0 } };
+        struct pollfd both[2] = { { .fd = reader, .events = POLLIN }, { .fd = sender, .events = sent < size ? POLLOUT : 0 } };
         cr_assert(poll(both, 2, SOON_MS) > 0, "stalled: %lu sent, %lu received", (unsigned long)sent,
             (unsigned long)received);
         if (both[1].revents & POLLOUT)
