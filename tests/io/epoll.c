@@ -185,7 +185,7 @@ Test(epoll, what_the_system_is_short_of_holds_back_nobody_else)
 {
     int first, second;
     open_scripted((struct script){ .call = RECV, .times = UINT_MAX, .number = ENOBUFS });
-    tr_ref a = connected_pair(&first, NULL);
+    tr_ref a = connected_pair(&first, &(tr_tcp_options){ .linger_ns = -1 }); /* the peer's end is not seen either */
     let_it_wait(a);
     peer_send(first, "hello", 5);
     while (ck_pr_load_uint(&called[RECV]) < 3)

@@ -346,8 +346,8 @@ Test(run_linux, what_was_detached_can_be_adopted_again)
         expect_data(c, "again");
     }
     act(CLOSE, c);
-    expect_closed(c, 0);
     close(peer);
+    expect_closed(c, 0);
     close_system();
 }
 

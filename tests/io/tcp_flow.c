@@ -519,10 +519,10 @@ Test(tcp_flow, a_slow_reader_behind_a_relay_stalls_the_sender)
     tr_probe_do(probe, spawn_relay, &middle);
     act(CLOSE, a); /* the two above only showed that connecting works; the relay gets two of its own */
     act(CLOSE, b);
-    expect(tr_tcp_closed);
-    expect(tr_tcp_closed);
     close(left);
     close(right);
+    expect(tr_tcp_closed);
+    expect(tr_tcp_closed);
 
     tr_address listening;
     tr_ref listener;

@@ -794,7 +794,7 @@ mutation(an_unlink_severs_whatever_link_there_is
   FILE actors/link.c
   OLD [[    struct tri_promise *mine = held(self, promise_of(m)->peer);]]
   NEW [[    struct tri_promise *mine = find(self->slot->cold, m->from, false);]]
-  TEST actors/link_seeds FILTER link_seeds/a_link_that_crosses* DEFAULT)
+  TEST actors/link_seeds FILTER link_seeds/a_link_that_crosses*)
 
 mutation(an_old_exit_ends_a_new_link
   FILE actors/link.c
@@ -889,7 +889,7 @@ mutation(a_reply_ends_nothing
   OLD [[        self->answered = true;
         self->deadline = 0;]]
   NEW [[        self->answered = true;]]
-  TEST actors/deadline FILTER deadline/what_is_asked_is* DEFAULT)
+  TEST actors/deadline FILTER deadline/what_is_asked_is*)
 
 mutation(a_forward_forgets_the_deadline
   FILE actors/take.c
@@ -957,7 +957,7 @@ mutation(a_name_is_shown_before_its_actor
   NEW [[    int error = options->name ? tri_name_reserve(&self->system->names, slot, options->name) : 0;
     if (!error && options->name)
         tri_name_show(slot->cold->name, tri_slot_ref(slot));]]
-  TEST actors/name FILTER name/a_name_is_visible* DEFAULT)
+  TEST actors/name FILTER name/a_name_is_visible*)
 
 mutation(who_looks_for_a_name_believes_what_he_sees
   FILE actors/name.c
@@ -1034,7 +1034,7 @@ mutation(the_successor_waits_for_nobody
   FILE actors/supervisor.c
   OLD [[    me->waiting = self->slot->cold->children > 0;]]
   NEW [[]]
-  TEST actors/supervisor_dynamic FILTER supervisor_dynamic/the_successor*waits* DEFAULT)
+  TEST actors/supervisor_dynamic FILTER supervisor_dynamic/the_successor*waits*)
 
 mutation(who_is_gone_and_was_told_to_stop_is_forgotten
   FILE actors/supervisor.c
@@ -1043,7 +1043,7 @@ mutation(who_is_gone_and_was_told_to_stop_is_forgotten
   NEW [[    again = again && !(asked && report->gone);
     if (again) {
         if (report->gone)]]
-  TEST actors/supervisor_restart FILTER supervisor_restart/*used_up_comes_anew* DEFAULT)
+  TEST actors/supervisor_restart FILTER supervisor_restart/*used_up_comes_anew*)
 
 mutation(a_name_that_will_be_free_uses_up_the_intensity
   FILE actors/supervisor.c
@@ -1055,7 +1055,7 @@ mutation(who_was_given_up_waits_for_ever
   FILE actors/child.c
   OLD [[TRI_SIGNAL_KILL | TRI_SIGNAL_DISMISS); /* so it]]
   NEW [[TRI_SIGNAL_KILL); /* so it]]
-  TEST actors/supervisor_restart FILTER supervisor_restart/a_child_that_was_given_up* DEFAULT)
+  TEST actors/supervisor_restart FILTER supervisor_restart/a_child_that_was_given_up*)
 
 mutation(all_are_stopped_at_once
   FILE actors/supervisor.c
@@ -1508,7 +1508,7 @@ mutation(a_hand_over_does_not_wait_for_what_is_handled
   FILE io/tcp_connection.c
   OLD [[    if (!(me->flags & TRI_TCP_UNHANDLED) && window > 0) {]]
   NEW [[    if (window > 0) {]]
-  TEST io/sim_transports FILTER sim_transports/handed_over* PORT epoll DEFAULT)
+  TEST io/sim_transports FILTER sim_transports/handed_over* PORT epoll)
 
 mutation(a_cancel_that_finds_nothing_is_not_asked_again
   FILE io/uring.c
