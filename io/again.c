@@ -6,12 +6,12 @@
 #include <string.h>
 #include <troupe/error.h>
 
-enum { LISTED, PAUSED, TAKEN, HEADS, FIRST_CAPACITY = 32 };
-
-/* In a circle: with the head of a list, or alone. One that nobody has: `next` is another such. */
-struct tri_again_place {
-    struct tri_endpoint *endpoint;
-    uint32_t next, before;
+enum {
+    LISTED = TRI_AGAIN_LISTED,
+    PAUSED = TRI_AGAIN_PAUSED,
+    TAKEN = TRI_AGAIN_TAKEN,
+    HEADS = TRI_AGAIN_HEADS,
+    FIRST_CAPACITY = 32
 };
 
 static void make_alone(struct tri_again *again, uint32_t place)
@@ -123,16 +123,6 @@ void tri_again_pause(struct tri_again *again, uint32_t place, int64_t now)
     if (is_alone(again, PAUSED))
         again->resumed = now + TRI_PAUSE_NS;
     append(again, PAUSED, place);
-}
-
-bool tri_again_any(const struct tri_again *again)
-{
-    return !is_alone(again, LISTED);
-}
-
-bool tri_again_pauses(const struct tri_again *again)
-{
-    return !is_alone(again, PAUSED);
 }
 
 int64_t tri_again_limit(const struct tri_again *again, int64_t deadline)

@@ -11,7 +11,14 @@
 #include <stdint.h>
 
 struct tri_endpoint;
-struct tri_again_place;
+
+enum { TRI_AGAIN_LISTED, TRI_AGAIN_PAUSED, TRI_AGAIN_TAKEN, TRI_AGAIN_HEADS };
+
+/* In a circle: with the head of a list, or alone. One that nobody has: `next` is another such. */
+struct tri_again_place {
+    struct tri_endpoint *endpoint;
+    uint32_t next, before;
+};
 
 struct tri_again {
     struct tri_again_place *places; /* the first are the heads of the lists */
@@ -38,11 +45,17 @@ void tri_again_pause(struct tri_again *again, uint32_t place, int64_t now);
 
 /* Whether something is to be tried at the next poll. And until when that may wait, given what else it waits for:
  * TRI_NO_WAIT if there is. */
-bool tri_again_any(const struct tri_again *again);
+static inline bool tri_again_any(const struct tri_again *again)
+{
+    return again->places[TRI_AGAIN_LISTED].next != TRI_AGAIN_LISTED;
+}
 int64_t tri_again_limit(const struct tri_again *again, int64_t deadline);
 
 /* Whether something pauses. */
-bool tri_again_pauses(const struct tri_again *again);
+static inline bool tri_again_pauses(const struct tri_again *again)
+{
+    return again->places[TRI_AGAIN_PAUSED].next != TRI_AGAIN_PAUSED;
+}
 
 /* For poll: takes those that are listed by now, with those whose pause is over (if none pauses, `now` does not matter); then one after the other, NULL when none of
  * them is left. What is listed meanwhile is for the next poll. */

@@ -201,7 +201,7 @@ static void on_send(tr_self *self, struct tri_tcp *me)
 static void on_write(tr_self *self, struct tri_tcp *me, const tr_msg *m)
 {
     enum { OVER = TRI_TCP_CLOSING | TRI_TCP_ENDING | TRI_TCP_DETACHING };
-    if (tri_tcp_gives_detach_up(me, tr_now(self) + TR_MS(2))) /* its asker may have been told that already, and goes on */
+    if (tri_tcp_gives_detach_up(self, me, TR_MS(2))) /* its asker may have been told that already, and goes on */
         tri_tcp_stop_detaching(self, me);
     if (me->flags & (OVER | TRI_TCP_SHUT)) {
         tri_tcp_writes_refuse(self, me, me->flags & OVER ? "after the end" : "after the shutdown");

@@ -93,10 +93,11 @@ void tri_tcp_shut(struct tri_tcp *me);
 /* Keeps the request to detach, or refuses it. */
 void tri_tcp_detach(tr_self *self, struct tri_tcp *me, const tr_msg *m);
 
-/* Whether by then whoever has asked for the descriptor does not wait for it any more. Then the connection goes on. */
-static inline bool tri_tcp_gives_detach_up(const struct tri_tcp *me, int64_t by)
+/* Whether in `ahead_ns` whoever has asked for the descriptor does not wait for it any more. Then the connection goes on. */
+static inline bool tri_tcp_gives_detach_up(tr_self *self, const struct tri_tcp *me, int64_t ahead_ns)
 {
-    return me->flags & TRI_TCP_DETACHING && !(me->flags & TRI_TCP_ENDING) && by >= me->settings->detach_until;
+    return me->flags & TRI_TCP_DETACHING && !(me->flags & TRI_TCP_ENDING) &&
+        tr_now(self) + ahead_ns >= me->settings->detach_until;
 }
 void tri_tcp_stop_detaching(tr_self *self, struct tri_tcp *me);
 
@@ -138,9 +139,20 @@ static inline bool tri_tcp_has_timeouts(const struct tri_tcp *me)
 {
     return me->settings->own && (me->settings->idle_ns || me->settings->write_ns);
 }
-void tri_tcp_note_activity(tr_self *self, struct tri_tcp *me); /* something was received, */
-void tri_tcp_note_progress(tr_self *self, struct tri_tcp *me); /* or sent */
-void tri_tcp_note_stall(tr_self *self, struct tri_tcp *me);    /* the window is used up; logged if that lasts */
+
+/* Something was received; or sent. */
+static inline void tri_tcp_note_activity(tr_self *self, struct tri_tcp *me)
+{
+    if (tri_unlikely(tri_tcp_has_timeouts(me)))
+        me->settings->last_activity = tr_now(self);
+}
+static inline void tri_tcp_note_progress(tr_self *self, struct tri_tcp *me)
+{
+    if (tri_unlikely(tri_tcp_has_timeouts(me)))
+        me->settings->last_activity = me->settings->last_progress = tr_now(self);
+}
+
+void tri_tcp_note_stall(tr_self *self, struct tri_tcp *me); /* the window is used up; logged if that lasts */
 
 void tri_tcp_wait_for_detach(tr_self *self, struct tri_tcp *me); /* which is given up when its asker gives it up */
 void tri_tcp_linger(tr_self *self, struct tri_tcp *me);          /* ends it when its time for that is over */

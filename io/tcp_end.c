@@ -254,7 +254,7 @@ static void move(tr_self *self, struct tri_tcp *me)
         shut(self, me);
     if (me->flags & TRI_TCP_CLOSING)
         linger(self, me);
-    else if (tri_tcp_gives_detach_up(me, tr_now(self))) /* this worker is late: nobody waits for it any more */
+    else if (tri_tcp_gives_detach_up(self, me, 0)) /* this worker is late: nobody waits for it any more */
         tri_tcp_stop_detaching(self, me);
     else if (me->flags & TRI_TCP_DETACHING && me->end.read.state == TRI_OP_IDLE)
         begin_to_end(self, me);

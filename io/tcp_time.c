@@ -1,18 +1,6 @@
 #include "io/tcp_connection.h"
 #include "sched/log.h"
 
-void tri_tcp_note_activity(tr_self *self, struct tri_tcp *me)
-{
-    if (tri_tcp_has_timeouts(me))
-        me->settings->last_activity = tr_now(self);
-}
-
-void tri_tcp_note_progress(tr_self *self, struct tri_tcp *me)
-{
-    if (tri_tcp_has_timeouts(me))
-        me->settings->last_activity = me->settings->last_progress = tr_now(self);
-}
-
 /* ---- the timer --------------------------------------------------------------------------------------------------- */
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -153,7 +141,7 @@ void tri_tcp_on_timeout(tr_self *self, struct tri_tcp *me)
         tri_tcp_end(self, me, TR_ETIMEDOUT);
         return;
     }
-    if (tri_tcp_gives_detach_up(me, now))
+    if (tri_tcp_gives_detach_up(self, me, 0))
         tri_tcp_stop_detaching(self, me);
     look_at_stall(self, me, now);
     if (me->flags & TRI_TCP_LINGERING && now >= me->settings->lingers)

@@ -243,7 +243,7 @@ void tri_ledger_asked(struct tri_sim_world *world, tr_self *self, const tr_msg *
     } else if (m->flags_ & TRI_MSG_RUNTIME) {
         l->closes |= strcmp(m->type->name, "tr_exit") == 0;
     } else if (tr_is(tri_tcp_write, m)) {
-        uint32_t over = tri_tcp_gives_detach_up(me, tr_now(self) + TR_MS(2)) ? NO_MORE & ~TRI_TCP_DETACHING : NO_MORE;
+        uint32_t over = tri_tcp_gives_detach_up(self, me, TR_MS(2)) ? NO_MORE & ~TRI_TCP_DETACHING : NO_MORE;
         if (!(me->flags & (over | TRI_TCP_SHUT)))
             for (const tr_buf *b = tr_body(tri_tcp_write, m)->buf; b; b = tr_buf_next(b))
                 put_bytes(world, &l->written, tr_buf_bytes(b), tr_buf_length(b));
