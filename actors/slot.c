@@ -38,7 +38,7 @@ void tri_slot_release(struct tri_slot *slot)
         tri_sched_disown(&self->system->sched, slot->run.home);
     ck_pr_fence_release(); /* what it spawned, perhaps on another worker, was counted; pairs with the fence in living() */
     tri_count(&self->counters.ended);
-    if (tri_likely(slot->box.generation != UINT32_MAX)) {
+    if (tri_likely(slot->box.generation != TRI_SLOT_LAST_GENERATION)) {
         tri_cache_put(&tri_slots, &self->slots, slot);
         return;
     }

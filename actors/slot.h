@@ -129,6 +129,9 @@ static inline const struct tri_actor *tri_internal(const tr_actor *spec)
 
 extern struct tri_table tri_slots;
 
+/* 31 bits, as the word of a window has no more for it (io/window.h). */
+enum { TRI_SLOT_LAST_GENERATION = INT32_MAX };
+
 /* For tests: the generation before that of a slot's first actor, and of a promise. Before the first system. */
 extern uint32_t tri_slot_generation_first;
 extern void *tri_slot_chunks[]; /* its chunks, one step nearer */

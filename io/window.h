@@ -15,8 +15,8 @@
  *
  * All change the one word, so a connection cannot fall asleep over a window that has just opened. The generation is
  * compared with it: a buffer that outlives its connection changes nothing (the top bit tells the word from what other
- * actors keep in its place, a reference, whose top bit is 0). A slot that has a thousand new connections a second comes to
- * the same 31 bits again after 24 days.
+ * actors keep in its place, a reference, whose top bit is 0). A slot is retired before its generation comes to the same bits
+ * again.
  */
 #ifndef TRI_WINDOW_H
 #define TRI_WINDOW_H

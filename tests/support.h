@@ -42,7 +42,7 @@ static const tr_actor quiet_root = { TR_SPEC, .name = "root", .receive = quiet_r
 static inline void open_system_with(tr_options options)
 {
     if (getenv("TROUPE_LAST_GENERATIONS") && !tri_slots.chunk_count) /* each slot has two or three, and is retired */
-        tri_slot_generation_first = UINT32_MAX - 3;
+        tri_slot_generation_first = TRI_SLOT_LAST_GENERATION - 3;
     if (!options.actor && !options.supervisor)
         options.actor = &quiet_root;
     if (!options.seed)

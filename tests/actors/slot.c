@@ -29,11 +29,11 @@ Test(slot, no_reference_is_ever_given_out_twice_and_used_up_slots_are_retired)
 {
     enum { ALL = 3000 };
     static tr_ref all[ALL];
-    tri_slot_generation_first = UINT32_MAX - 2;
+    tri_slot_generation_first = TRI_SLOT_LAST_GENERATION - 2;
     open_system(1);
     for (int i = 0; i < ALL; i++) {
         all[i] = make_puppet(0);
-        cr_assert_gt(tri_ref_generation(all[i]), UINT32_MAX - 2);
+        cr_assert_gt(tri_ref_generation(all[i]), TRI_SLOT_LAST_GENERATION - 2);
         perform(all[i], end_well, NULL);
         if (i % 100 == 0)
             perform(make_puppet(0), do_nothing, NULL);

@@ -974,7 +974,7 @@ mutation(names_behind_a_hole_are_lost
 
 mutation(a_used_up_slot_is_given_out_again
   FILE actors/slot.c
-  OLD [[    if (tri_likely(slot->box.generation != UINT32_MAX)) {]]
+  OLD [[    if (tri_likely(slot->box.generation != TRI_SLOT_LAST_GENERATION)) {]]
   NEW [[    if (slot->box.generation || slot->cold) {]]
   TEST actors/slot FILTER slot/no_reference* DEFAULT)
 
