@@ -12,6 +12,13 @@ uint32_t tri_shortage_waiting;
 
 static uint64_t waiters[WAITERS];
 
+void tri_shortage_reset(void)
+{
+    for (unsigned i = 0; i < WAITERS; i++)
+        ck_pr_store_64(&waiters[i], 0);
+    ck_pr_store_32(&tri_shortage_waiting, 0);
+}
+
 void tri_shortage_wait(tr_ref transport)
 {
     for (unsigned i = 0; i < WAITERS; i++) {

@@ -9,7 +9,7 @@ enum {
     HIGH = 65536,
     WRITE_MAX = 16 << 20,
     CONNECT_SECONDS = 60,
-    LINGER_BYTES = 1 << 20,
+    LINGER_BYTES = 64 << 20, /* more than the buffers of both systems hold; to throw away costs no memory */
 };
 
 #define LINGER_NS TR_SECONDS(2)

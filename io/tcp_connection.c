@@ -162,6 +162,10 @@ static void on_handled(tr_self *self, struct tri_tcp *me, const tri_handled *han
     if (handled->offer) {
         if (!(me->flags & TRI_TCP_OFFERED) || me->flags & TRI_TCP_ENDING)
             return;
+        if (me->flags & TRI_TCP_CLOSING) { /* it was refused, perhaps with a word */
+            tri_tcp_close_alone(self, me);
+            return;
+        }
         tr_address remote = tri_socket_remote(me->end.fd);
         tri_log(TR_LOG_WARNING, "nobody took the connection from %s: it is closed", tr_address_text(&remote, text));
         tri_tcp_fail(self, me, TR_EOWNER);

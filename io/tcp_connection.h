@@ -40,7 +40,8 @@ enum {
 };
 
 #define TRI_TCP_CLOSE_NS TR_SECONDS(30)
-#define TRI_TCP_LOOK_NS  TR_MS(10)      /* what has come by the time that idle time is over may be told so much later */
+#define TRI_TCP_SPARE_NS TR_MS(100) /* a connection that lingers looks so often whether others are short of descriptors */
+#define TRI_TCP_LOOK_NS  TR_MS(10)  /* what has come by the time that idle time is over may be told so much later */
 #define TRI_TCP_STALL_NS TR_SECONDS(10) /* after so long it is said that a connection does not read */
 
 #ifdef NDEBUG
@@ -86,6 +87,9 @@ void tri_tcp_fail(tr_self *self, struct tri_tcp *me, int reason);
  * peer meanwhile is thrown away, but it is read: the system answers what nobody reads with a reset, and what was sent last may
  * be lost for the peer. */
 void tri_tcp_close(tr_self *self, struct tri_tcp *me);
+
+/* One that is closing goes on without an owner, as long as it makes progress. */
+void tri_tcp_close_alone(tr_self *self, struct tri_tcp *me);
 
 /* Ends only what is written. */
 void tri_tcp_shut(struct tri_tcp *me);

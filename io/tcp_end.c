@@ -6,6 +6,7 @@
  * whose time has come. So no event has to know what others have asked for, and tri_tcp_check can say what must be true
  * between any two of them.
  */
+#include "io/shortage.h"
 #include "io/tcp_connection.h"
 #include "mailbox/panic.h"
 #include "sched/log.h"
@@ -194,7 +195,13 @@ void tri_tcp_look_for_owner(tr_self *self, struct tri_tcp *me)
         tri_tcp_fail(self, me, TR_EOWNER);
         return;
     }
+    tri_tcp_close_alone(self, me);
+}
+
+void tri_tcp_close_alone(tr_self *self, struct tri_tcp *me)
+{
     int64_t write_ns = me->settings->write_ns;
+    me->flags |= TRI_TCP_DEAF;
     tri_tcp_set_timeouts(self, me, me->settings->idle_ns, write_ns ? write_ns : TRI_TCP_CLOSE_NS);
 }
 
@@ -226,10 +233,10 @@ static void discard(tr_self *self, struct tri_tcp *me)
     me->end.read.flags |= TRI_OP_DISCARDS;
 }
 
-/* All has left. */
+/* All has left. Whom the peer keeps waiting does not keep a descriptor that others are short of. */
 static void linger(tr_self *self, struct tri_tcp *me)
 {
-    if (!may_discard(me)) {
+    if (!may_discard(me) || tri_shortage_is()) {
         tri_tcp_end(self, me, 0);
     } else if (!(me->flags & TRI_TCP_LINGERING)) {
         me->flags |= TRI_TCP_LINGERING;

@@ -104,6 +104,8 @@ static int end_it(tr_self *self, struct listener *me, int reason)
     if (!me->ending) {
         me->ending = true;
         me->reason = reason;
+        if (reason && reason != TR_EOWNER)
+            tri_log(TR_LOG_WARNING, "the listener ends: %s", tr_strerror(reason));
         tri_tcp_relieve_no_more(self->worker, &me->doors);
         for (uint32_t i = 0; i < me->count; i++)
             tri_op_cancel(self, &me->sockets[i].end, &me->sockets[i].end.read);

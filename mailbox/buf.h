@@ -4,7 +4,7 @@
  * A piece is a node of 64 bytes. Where its bytes are depends on its kind:
  *
  *   OWN       behind the node, in the same block
- *   RECEIVED  the same; in front of the node there are 64 more bytes for the message that carries it (see io/stream.c),
+ *   RECEIVED  the same; in front of the node there are 64 more bytes for the message that carries it (see io/tcp_news.c),
  *             and its account is told when it is freed
  *   ADOPTED   in memory of the program's
  *   SLICE     in another piece, its origin, which it holds a reference to

@@ -4,6 +4,7 @@
 #include "actors/promise.h"
 #include "actors/self.h"
 #include "io/run.h"
+#include "io/shortage.h"
 #include "mailbox/memory.h"
 #include "mailbox/panic.h"
 #include "sched/check.h"
@@ -498,6 +499,7 @@ int tri_sim_run(uint64_t seed, const tr_sim_options *options, const tr_sim_host 
         tri_log(TR_LOG_ERROR, "simulation: %s", result->what);
         return result->error = error;
     }
+    tri_shortage_reset();
     tri_run_init();
     int64_t before = held();
     struct tri_sim_world *world = tri_memory_get_zeroed(sizeof *world);

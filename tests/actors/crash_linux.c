@@ -54,7 +54,8 @@ Test(crash_linux, an_error_of_the_bus_is_one_too)
 
 static int touch_nothing(void)
 {
-    return *(volatile int *)8;
+    volatile uintptr_t nowhere = 8; /* which the compiler does not know */
+    return *(volatile int *)nowhere;
 }
 
 static void took_before(int number, siginfo_t *info, void *context)

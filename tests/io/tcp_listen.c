@@ -604,6 +604,75 @@ Test(tcp_listen, without_descriptors_accepting_pauses_once_and_recovers_by_itsel
     close_system();
 }
 
+/* Whoever is refused hears why: he is not reset for having no owner. */
+static int refuse(tr_self *self, void *state, const tr_msg *m)
+{
+    (void)state;
+    if (tr_is(tr_tcp_listening, m))
+        tr_send(self, tr_probe_ref(probe), tr_tcp_listening, .address = tr_body(tr_tcp_listening, m)->address);
+    if (tr_is(tr_tcp_accepted, m)) {
+        tr_tcp_write_copy(self, tr_body(tr_tcp_accepted, m)->connection, "busy", 4);
+        tr_tcp_close(self, tr_body(tr_tcp_accepted, m)->connection);
+    }
+    return TR_CONTINUE;
+}
+
+static int refuse_start(tr_self *self, void *state, const void *arg)
+{
+    (void)state, (void)arg;
+    return tr_tcp_listen(self, NULL, "127.0.0.1:0");
+}
+
+static const tr_actor refuse_actor = { TR_SPEC, .name = "refuser", .start = refuse_start, .receive = refuse };
+
+static int spawn_refuser(tr_self *self, void *arg)
+{
+    (void)arg;
+    return tr_ref_is_nobody(tr_spawn(self, &refuse_actor, NULL)) ? TR_ENOMEM : 0;
+}
+
+Test(tcp_listen, who_is_refused_with_a_word_reads_it)
+{
+    open_system(2);
+    cr_assert_eq(tr_probe_do(probe, spawn_refuser, NULL), 0);
+    tr_address address = tr_body(tr_tcp_listening, expect(tr_tcp_listening))->address;
+    for (int i = 0; i < 20; i++) {
+        int peer = peer_connect(&address);
+        peer_send(peer, "hello", 5);
+        peer_expect(peer, "busy");
+        peer_expect_end(peer);
+        close(peer);
+    }
+    close_system();
+}
+
+/* Those that are closed and wait for the peer's end give way: with an hour for that they would be all that there ever are. */
+Test(tcp_listen, connections_that_linger_give_their_descriptors_to_those_that_come)
+{
+    enum { FREE = 5, COME = 12 };
+    int tell, got = 0;
+    tr_ref listener;
+    open_system(2);
+    pid_t child = crowd(COME, &tell);
+    struct rlimit old = leave_descriptors(1 + FREE); /* before it listens: uring looks at the limit when it begins */
+    tr_address address = listen_somewhere(&listener, &(tr_tcp_listen_options){ .tcp.linger_ns = TR_HOURS(1) });
+    cr_assert_eq(write(tell, &address, sizeof address), sizeof address);
+    while (got < COME) {
+        const tr_msg *m = tr_probe_receive(probe, SOON);
+        cr_assert_not_null(m, "only %d of %d came", got, COME);
+        if (!tr_is(tr_tcp_accepted, m))
+            continue;
+        got++;
+        tr_ref connection = tr_body(tr_tcp_accepted, m)->connection;
+        act(OWN, connection, .other = tr_probe_ref(probe));
+        act(CLOSE, connection);
+    }
+    setrlimit(RLIMIT_NOFILE, &old);
+    close(tell);
+    waitpid(child, NULL, 0);
+    close_system();
+}
+
 /* B38: a connection that is gone before it is accepted. */
 Test(tcp_listen, connections_that_are_reset_at_once_do_not_end_the_listener)
 {

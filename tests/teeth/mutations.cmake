@@ -1400,7 +1400,7 @@ mutation(each_connection_says_that_writes_are_late
 
 mutation(a_close_does_not_linger
   FILE io/tcp_end.c
-  OLD [[    if (!may_discard(me)) {
+  OLD [[    if (!may_discard(me) || tri_shortage_is()) {
         tri_tcp_end(self, me, 0);]]
   NEW [[    if (true) {
         tri_tcp_end(self, me, 0);]]
@@ -1791,3 +1791,15 @@ mutation(a_close_leaves_what_its_peer_still_sends
   OLD [[    return !(me->flags & (TRI_TCP_EOF | TRI_TCP_LOST)) && s->own]]
   NEW [[    return false && s->own]]
   TEST io/sim_streams FILTER sim_streams/what_was_sent_before_a_close*)
+
+mutation(who_lingers_does_not_give_way
+  FILE io/shortage.h
+  OLD [[    return ck_pr_load_32(&tri_shortage_waiting) > 0; /* pairs with nothing: a hint */]]
+  NEW [[    return false;]]
+  TEST io/tcp_listen FILTER tcp_listen/connections_that_linger*)
+
+mutation(who_is_refused_with_a_word_is_reset
+  FILE io/tcp_connection.c
+  OLD [[        if (me->flags & TRI_TCP_CLOSING) { /* it was refused, perhaps with a word */]]
+  NEW [[        if (false) {]]
+  TEST io/tcp_listen FILTER tcp_listen/who_is_refused*)

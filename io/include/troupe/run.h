@@ -45,8 +45,8 @@ typedef struct tr_options {
     tr_system *system;   /* lets others stop it (tr_stop); may be NULL */
 } tr_options;
 
-/* Runs a system until its root actor has ended or it is stopped, and everything else has, too. Not from a handler; from any
- * other thread, and again when it has returned.
+/* Runs a system until its root actor has ended or it is stopped, and everything else has, too: the rest is killed then, and
+ * its connections are reset, what they have queued included (see troupe/tcp.h). Not from a handler; from any other thread, and again when it has returned.
  *
  * Answers the reason with which the root ended: 0, or a negative error (0 when it was stopped and ended of that). Or why
  * there was no system: TR_EINVAL (no root, an unknown port, too many workers, no time to spin for), TR_ENOTSUP (the port does not work here),

@@ -39,7 +39,8 @@
  * has its connection ended with TR_EFULL.
  *
  * When the owner ends, its connections are aborted; one that it closed before still sends what is queued, if its peer
- * takes any of it every 30 seconds (or within the write timeout).
+ * takes any of it every 30 seconds (or within the write timeout). The end of the system waits for neither: what is to reach
+ * the peer for certain has when tr_tcp_closed has come, so a root waits for that.
  *
  * All functions are for handlers. They send to the connection, and answer 0 or TR_EDOWN when it is gone, unless they say
  * otherwise; where a connection that is gone does not matter the answer need not be looked at.
@@ -96,8 +97,9 @@ typedef struct tr_tcp_options {
                            * twice that); 0: never */
     int64_t keepalive_ns; /* TCP keepalive after so long without traffic, in whole seconds: then ten probes, a tenth of that
                            * apart (a second at least); the peer that answers none is gone. 0: off */
-    int64_t linger_ns; /* tr_tcp_close, when all has been sent: waits so long for the peer's end; 0: 2 s; < 0: not at all */
-    uint64_t linger_bytes;           /* and throws away so many bytes that the peer still sends; 0: 1 MiB */
+    int64_t linger_ns; /* tr_tcp_close, when all has been sent: waits so long for the peer's end, unless a listener is short
+                        * of descriptors; 0: 2 s; < 0: not at all */
+    uint64_t linger_bytes;           /* and throws away so many bytes that the peer still sends; 0: 64 MiB */
     int send_buffer, receive_buffer; /* the kernel's, in bytes; 0: as it chooses */
     bool half_open;                  /* stays open for writing after the peer's end */
     bool delay;                      /* leaves Nagle's algorithm on; it is off otherwise */
@@ -227,7 +229,7 @@ tr_call tr_tcp_ask(tr_self *self, tr_ref connection, int64_t timeout_ns);
 
 /* tr_tcp_adopt(self, &connection, descriptor) or tr_tcp_adopt(self, NULL, descriptor, .window = 1000):
  * makes a connection of a connected stream socket, which becomes the connection's: it is closed in any case, also when the
- * answer is an error (TR_ENOTSOCK, TR_EINVAL: not a connected stream, TR_ENOMEM). The owner is the running actor; it gets
+ * answer is an error (TR_EBADF, TR_ENOTSOCK, TR_EINVAL: not a connected stream, TR_ENOMEM). The owner is the running actor; it gets
  * a tr_tcp_connected. */
 #define tr_tcp_adopt(...) TR_TCP_ADOPT_(__VA_ARGS__, .address = NULL)
 #define TR_TCP_ADOPT_(self, connection, descriptor, ...) \
