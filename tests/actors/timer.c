@@ -168,7 +168,7 @@ Test(timer, timers_come_by_deadline_and_those_of_one_deadline_as_they_were_set)
 {
     const int64_t spreads[] = { 0, 10, 1000, TR_US(300), TR_MS(20) };
     struct order order;
-    open_system(2);
+    open_system(1); /* another worker might fire the first while the last are still being set */
     for (unsigned i = 0; i < sizeof spreads / sizeof spreads[0]; i++) {
         order.spread = spreads[i];
         tr_probe_do(probe, set_many, &order);
