@@ -96,6 +96,14 @@ Test(thread, it_sleeps_and_wakes_for_messages_and_timers)
     close_system();
 }
 
+static bool is_taken(struct tri_sched *sched, unsigned worker)
+{
+    pthread_mutex_lock(&sched->own_lock);
+    bool taken = sched->workers[worker]->taken;
+    pthread_mutex_unlock(&sched->own_lock);
+    return taken;
+}
+
 Test(thread, the_thread_of_one_that_has_ended_is_the_next_ones)
 {
     open_system(2);
@@ -105,7 +113,7 @@ Test(thread, the_thread_of_one_that_has_ended_is_the_next_ones)
         worker_of(puppet);
         perform(puppet, end_well, NULL);
         wait_until(!tr_alive(puppet));
-        wait_until(!system->sched.workers[2]->taken);
+        wait_until(!is_taken(&system->sched, 2));
     }
     cr_assert_eq(tri_sched_all(&system->sched), 3);
     tri_system_leave(system->number);

@@ -102,13 +102,13 @@ Test(tcp_end, shut_before_it_is_connected_it_is_shut_once_it_is)
 }
 
 /* An owner that does this with its tr_tcp_eof. */
-static enum act at_the_end;
+static unsigned int at_the_end;
 
 static int ender(tr_self *self, void *state, const tr_msg *m)
 {
     (void)state;
     if (tr_is(tr_tcp_eof, m)) {
-        struct doing d = { .act = at_the_end, .who = m->from };
+        struct doing d = { .act = (enum act)ck_pr_load_uint(&at_the_end), .who = m->from };
         do_act(self, &d);
     }
     return tr_is(tr_tcp_closed, m) ? TR_STOP : TR_CONTINUE;
@@ -127,7 +127,7 @@ Test(tcp_end, whatever_is_asked_in_the_handler_of_the_end_it_closes)
     int peer;
     open_system(2);
     for (int i = 0; i < ROUNDS; i++) {
-        at_the_end = acts[i % 5];
+        ck_pr_store_uint(&at_the_end, acts[i % 5]); /* the one before may just be ending */
         tr_ref c = connected_pair(&peer, NULL);
         expect_nothing(0); /* lets go of the tr_tcp_connected */
         cr_assert_eq(tr_probe_do(probe, give_to_ender, &c), 0);
