@@ -3,6 +3,7 @@
 #include "mailbox/error.h"
 
 #include <ck_pr.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <windows.h>
 
@@ -120,14 +121,38 @@ void tri_os_worker_thread(unsigned index, bool pin)
     SetThreadGroupAffinity(GetCurrentThread(), &affinity, NULL);
 }
 
+/* Wine 8 has the call, and it does nothing. There a page that has been written to is made read-only: to take it out of the other
+ * processors' buffers the system beneath interrupts them, which on x86-64 is a fence. */
+static bool barrier_is_empty;
+static volatile char *barrier_page;
+static pthread_mutex_t barrier_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t barrier_once = PTHREAD_ONCE_INIT;
+
+static void open_barrier(void)
+{
+    HMODULE ntdll = GetModuleHandleA("ntdll.dll");
+    barrier_is_empty = ntdll && GetProcAddress(ntdll, "wine_get_version");
+    if (barrier_is_empty)
+        barrier_page = VirtualAlloc(NULL, 1, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
+}
+
 bool tri_os_barrier_open(void)
 {
-    return true;
+    pthread_once(&barrier_once, open_barrier);
+    return !barrier_is_empty || barrier_page;
 }
 
 void tri_os_barrier(void)
 {
+    DWORD old;
     FlushProcessWriteBuffers();
+    if (!barrier_is_empty)
+        return;
+    pthread_mutex_lock(&barrier_lock);
+    VirtualProtect((void *)barrier_page, 1, PAGE_READWRITE, &old);
+    *barrier_page = 1;
+    VirtualProtect((void *)barrier_page, 1, PAGE_READONLY, &old);
+    pthread_mutex_unlock(&barrier_lock);
 }
 
 /* ---- time and randomness ----------------------------------------------------------------------------------------- */
