@@ -113,8 +113,10 @@ void tr_trim(void)
         struct tri_system *system = tri_system_enter(first_number + i);
         if (!system)
             continue;
-        if (!system->config.sched.sim) /* which has no pools */
+        if (ck_pr_load_uint(&system->runs) && !system->config.sched.sim) { /* which has no pools */
+            ck_pr_fence_acquire();                                         /* the workers; pairs with tri_system_open() */
             tri_sched_wake_all(&system->sched);
+        }
         tri_system_leave(system->number);
     }
     tri_memory_trim();
@@ -333,6 +335,10 @@ int tri_system_open(const struct tri_system_config *config, struct tri_system **
     tri_blocking_open(&system->blocking, config->blocking_threads);
 
     int error = tri_sched_start(&system->sched, sched);
+    if (!error) {
+        ck_pr_fence_release(); /* the workers before the word that there are some; pairs with tr_trim() */
+        ck_pr_store_uint(&system->runs, 1);
+    }
     if (!error && (error = spawn_root(system))) {
         leave_table(system);
         tri_sched_stop(&system->sched);

@@ -75,6 +75,7 @@ struct tri_system {
 
     tr_ref root;
     struct tri_bell changed; /* one of these: */
+    unsigned int runs;       /* its workers are there */
     unsigned int stop_wanted, insisted, root_ended;
     int root_reason; /* written before root_ended */
 };

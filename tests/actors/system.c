@@ -666,6 +666,28 @@ static void make_a_burst(void)
     cr_assert_eq(tr_body(tr_down, expect(tr_down))->reason, 0);
 }
 
+static unsigned int trimmed_enough;
+
+static void *trim_on(void *nothing)
+{
+    while (!ck_pr_load_uint(&trimmed_enough))
+        tr_trim();
+    return nothing;
+}
+
+/* A system is known before it has workers. */
+Test(system, memory_can_be_trimmed_while_systems_are_opened_and_closed)
+{
+    pthread_t trimmer;
+    cr_assert_eq(pthread_create(&trimmer, NULL, trim_on, NULL), 0);
+    for (unsigned i = 0; i < scaled(200, 2000); i++) {
+        open_system(2);
+        close_system();
+    }
+    ck_pr_store_uint(&trimmed_enough, 1);
+    pthread_join(trimmer, NULL);
+}
+
 Test(system, memory_of_a_burst_goes_back_when_asked_for_and_when_the_system_has_ended)
 {
     if (TRI_ASAN)
