@@ -179,16 +179,16 @@ static inline bool tri_slot_is_hushed(tr_ref ref)
     return identity >> TRI_SIGNAL_BITS == ref.bits && identity & TRI_SLOT_HUSHED;
 }
 
-/* Takes all signals. The owner. */
+/* Takes all signals; that it is dismissed stays, for others to see as long as it is there. The owner. */
 static inline unsigned tri_slot_take_signals(struct tri_slot *slot)
 {
+    const uint64_t taken = TRI_SIGNALS & ~(uint64_t)TRI_SIGNAL_DISMISS;
     uint64_t identity = ck_pr_load_64(&slot->identity);
-    while (identity & TRI_SIGNALS)
-        if (ck_pr_cas_64_value(&slot->identity, identity, identity & ~(uint64_t)TRI_SIGNALS, &identity)) {
-            ck_pr_fence_acquire(); /* pairs with tri_slot_raise; the poke may have been another's */
-            return (unsigned)(identity & TRI_SIGNALS);
-        }
-    return 0;
+    while (identity & taken)
+        if (ck_pr_cas_64_value(&slot->identity, identity, identity & ~taken, &identity))
+            break;
+    ck_pr_fence_acquire(); /* pairs with tri_slot_raise; the poke may have been another's */
+    return (unsigned)(identity & TRI_SIGNALS);
 }
 
 #endif

@@ -207,7 +207,7 @@ static void take_signals(tr_self *self, struct tri_slot *slot)
         full(self);
     else if (slot->flags & TRI_SLOT_ORDERED && slot->in_flight == 0)
         tri_start_again(self);
-    else if (signals && internal && internal->signaled && slot->status != TRI_RESTARTING)
+    else if (signals & ~(unsigned)TRI_SIGNAL_DISMISS && internal && internal->signaled && slot->status != TRI_RESTARTING)
         verdict(self, internal->signaled(self, slot->state, signals));
 }
 

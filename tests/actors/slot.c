@@ -47,6 +47,17 @@ Test(slot, no_reference_is_ever_given_out_twice_and_used_up_slots_are_retired)
     close_system();
 }
 
+/* Others look at it while the actor is in its stop, however long that takes. */
+Test(slot, that_it_is_dismissed_stays_when_its_signals_are_taken)
+{
+    const tr_ref ref = tri_ref_make(7, 1);
+    struct tri_slot slot = { .identity = ref.bits << TRI_SIGNAL_BITS };
+    tri_slot_raise(&slot, ref, TRI_SIGNAL_KILL | TRI_SIGNAL_DISMISS);
+    cr_assert_eq(tri_slot_take_signals(&slot), (unsigned)(TRI_SIGNAL_KILL | TRI_SIGNAL_DISMISS));
+    cr_assert_eq(tri_slot_take_signals(&slot), (unsigned)TRI_SIGNAL_DISMISS);
+    cr_assert_eq(slot.identity, ref.bits << TRI_SIGNAL_BITS | TRI_SIGNAL_DISMISS);
+}
+
 /* ---- nobody ------------------------------------------------------------------------------------------------------ */
 
 static int try_nobody(tr_self *self, void *arg)

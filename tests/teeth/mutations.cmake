@@ -108,8 +108,10 @@ mutation(a_slab_goes_back_with_a_block_of_it_out
 mutation(sleepers_are_not_asked_to_trim
   FILE actors/system.c
   OLD [[            tri_sched_wake_all(&system->sched);
+        }
         tri_system_leave(system->number);]]
   NEW [[            (void)0;
+        }
         tri_system_leave(system->number);]]
   TEST actors/system FILTER system/memory_of_a_burst*)
 
@@ -684,8 +686,8 @@ mutation(who_follows_does_not_look_whether_to_attend
 
 mutation(signals_are_taken_by_a_load_and_a_store
   FILE actors/slot.h
-  OLD [[        if (ck_pr_cas_64_value(&slot->identity, identity, identity & ~(uint64_t)TRI_SIGNALS, &identity)) {]]
-  NEW [[        if ((ck_pr_store_64(&slot->identity, identity & ~(uint64_t)TRI_SIGNALS), true)) {]]
+  OLD [[        if (ck_pr_cas_64_value(&slot->identity, identity, identity & ~taken, &identity))]]
+  NEW [[        if ((ck_pr_store_64(&slot->identity, identity & ~taken), true))]]
   TEST actors/slot FILTER slot/a_signal_that* TRIES 10)
 
 mutation(nobody_comes_back_for_the_other_timers
@@ -1803,3 +1805,15 @@ mutation(who_is_refused_with_a_word_is_reset
   OLD [[        if (me->flags & TRI_TCP_CLOSING) { /* it was refused, perhaps with a word */]]
   NEW [[        if (false) {]]
   TEST io/tcp_listen FILTER tcp_listen/who_is_refused*)
+
+mutation(a_system_is_trimmed_before_it_has_workers
+  FILE actors/system.c
+  OLD [[        if (ck_pr_load_uint(&system->runs) && !system->config.sched.sim) { /* which has no pools */]]
+  NEW [[        if (!system->config.sched.sim) {]]
+  TEST actors/system FILTER system/memory_can_be_trimmed*)
+
+mutation(that_it_is_dismissed_is_seen_once
+  FILE actors/slot.h
+  OLD [[    const uint64_t taken = TRI_SIGNALS & ~(uint64_t)TRI_SIGNAL_DISMISS;]]
+  NEW [[    const uint64_t taken = TRI_SIGNALS;]]
+  TEST actors/slot FILTER slot/that_it_is_dismissed*)
