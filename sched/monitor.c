@@ -22,6 +22,7 @@ struct tri_watch {
     uint32_t turns;
     int64_t since; /* when it was first seen in this turn, */
     int64_t used;  /* and the processor time that its thread had used by then */
+    bool runs;     /* it was in a turn */
     bool named;
 };
 
@@ -71,12 +72,12 @@ static bool look_at(struct tri_sched *sched, struct tri_worker *worker, struct t
 {
     uint32_t turns = ck_pr_load_32(&worker->turns);
     bool runs = ck_pr_load_ptr(&worker->running) != NULL;
-    if (turns != watch->turns || !runs) {
+    if (turns != watch->turns || !runs || !watch->runs) { /* a turn that begins may not have been counted yet */
         if (ck_pr_load_uint(&worker->stuck)) /* set when its turn was just over, or it has not come to clear it */
             ck_pr_store_uint(&worker->stuck, 0);
         if (watch->named)
             say(sched, worker, watch, now, "goes on; it was held for about", "");
-        *watch = (struct tri_watch){ .turns = turns, .since = now };
+        *watch = (struct tri_watch){ .turns = turns, .since = now, .runs = runs };
         if (runs)
             watch->used = tri_os_thread_time(sched->threads[worker->index]);
         return runs || ck_pr_load_uint(&worker->state) != TRI_PARKED;
@@ -143,13 +144,17 @@ static void *monitor_main(void *arg)
     tri_os_name_thread("troupe-monitor");
     while (!stopped(&sched->monitor)) {
         int64_t now = tri_clock_now(&tri_clock_real);
-        unsigned running = 0;
+        unsigned running = 0, sharing = 0;
         ck_pr_store_64((uint64_t *)&sched->looked, (uint64_t)tri_clock_now(sched->config.clock));
-        for (unsigned i = 0; i < tri_sched_all(sched); i++)
-            running += look_at(sched, sched->workers[i], &sched->monitor.watches[i], now);
+        for (unsigned i = 0; i < tri_sched_all(sched); i++) {
+            if (look_at(sched, sched->workers[i], &sched->monitor.watches[i], now)) {
+                running++;
+                sharing += !sched->workers[i]->own; /* the others help nobody */
+            }
+        }
         quiet = running ? 0 : quiet + 1;
         if (quiet < LOOKS_BEFORE_SLEEP) {
-            wait_for(sched, running >= sched->count ? LOOK_ALL_RUN_NS : LOOK_NS);
+            wait_for(sched, sharing == sched->count ? LOOK_ALL_RUN_NS : LOOK_NS);
         } else {
             sleep_until_poked(sched);
             quiet = 0; /* or a worker whose turns are too short to be seen would have to poke it for each */
