@@ -385,11 +385,13 @@ static int64_t out(const struct tri_pool *pool)
 
 int64_t tri_pool_balance(void)
 {
+    pthread_mutex_lock(&table.lock);
     int64_t balance = (int64_t)ck_pr_load_64(&table.from_memory);
     for (unsigned i = 0; i < table.count; i++) {
         balance += out(table.pools[i]);
         for (unsigned chain = 0; chain < TRI_OUTGOING; chain++)
             balance -= table.pools[i]->outgoing[chain].count;
     }
+    pthread_mutex_unlock(&table.lock);
     return balance;
 }

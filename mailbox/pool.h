@@ -101,7 +101,8 @@ void tri_pools_trim_closed(void);
 /* Bytes of slabs that all pools have: for tests. Any thread. */
 size_t tri_pools_size(void);
 
-/* Blocks taken and not yet given back, over all pools and foreign threads: counted, for tests. While nobody else runs. */
+/* Blocks taken and not yet given back, over all pools and foreign threads: counted, for tests. While nobody
+ * else takes or gives back; pools that are not open may be trimmed meanwhile. */
 int64_t tri_pool_balance(void);
 
 /* From now on every block comes from tri_memory (for tests that count or fail allocations). Before the first pool is
