@@ -217,8 +217,7 @@ static inline int tri_reason_of(const tr_self *self, tr_ref who)
     return self && self->ended && tr_ref_eq(self->me, who) ? self->reason : TR_ENOENT;
 }
 
-bool tri_ward_has(const struct tri_slot *guardian, tr_ref ward); /* ward.c: or had one in that slot */
-bool tri_link_any(const struct tri_cold *cold);                  /* whether somebody is linked */
+bool tri_link_any(const struct tri_cold *cold); /* whether somebody is linked */
 void tri_links_free(struct tri_cold *cold);
 void tri_ward_end_all(tr_self *self, struct tri_slot *slot); /* ward.c: tells the wards */
 void tri_duty_ended(tr_self *self, int reason, bool gone);   /* duty.c: tells the supervisor */
@@ -252,8 +251,19 @@ static inline void tri_ward_end(tr_self *self, struct tri_slot *slot)
 bool tri_ward_add(struct tri_slot *guardian, tr_ref ward);
 void tri_ward_remove(struct tri_slot *guardian, tr_ref ward);
 
-/* Which there are, about: numbers that are stale may be among them; and the words for it, "" for none: "; tcp connection
- * <0.12.1> and 3 more end with it". */
+#define TRI_WARD_HUSHED_BIT 31
+#define TRI_WARD_HUSHED     (UINT32_C(1) << TRI_WARD_HUSHED_BIT)
+
+/* The running actor wants to hear nothing more of a ward but its end: false, and nothing is done, if it is none. */
+bool tri_ward_hush(struct tri_slot *guardian, tr_ref ward);
+bool tri_ward_find_hushed(struct tri_slot *guardian, tr_ref ward);
+static inline bool tri_ward_is_hushed(struct tri_slot *guardian, tr_ref ward)
+{
+    bool some = guardian->lanes.spare & TRI_WARD_HUSHED || (guardian->cold && guardian->cold->hushed);
+    return tri_unlikely(some) && tri_ward_find_hushed(guardian, ward);
+}
+
+/* Which there are; and the words for it, "" for none: "; tcp connection <0.12.1> and 3 more end with it". */
 struct tri_wards tri_ward_list(const struct tri_slot *guardian);
 const char *tri_ward_text(const struct tri_wards *wards, char *text, size_t size);
 

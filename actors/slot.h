@@ -73,9 +73,7 @@ enum {
     TRI_SIGNAL_FULL = 1 << 6,     /* more bulk was sent than it may hold, and it is to stop then */
     TRI_SIGNAL_DISMISS = 1 << 5,  /* with kill: not to be started again */
     TRI_SIGNALS = 0x7f,
-    TRI_SLOT_HUSHED =
-        1 << 7, /* no signal, and it stays: what the actor has told its guardian and he has not handled is not for him
-                               * any more */
+    TRI_SLOT_HUSHED = 1 << 7, /* no signal, and it stays: its guardian wants to hear nothing more of it but its end */
     TRI_SIGNAL_BITS = 8,
 };
 
@@ -88,7 +86,7 @@ struct tri_slot {
         uint64_t window; /* see io/window.h; its top bit is set, that of a reference never is */
     };
 
-    TRI_ALIGNED struct tri_lanes lanes; /* lanes.spare: slot number of the first ward */
+    TRI_ALIGNED struct tri_lanes lanes; /* lanes.spare: number of the first ward; see actors/ward.c */
     const tr_actor *spec;
     void *state;
     struct tri_cold *cold;
@@ -171,7 +169,8 @@ static inline bool tri_slot_raise(struct tri_slot *slot, tr_ref ref, unsigned si
     return true;
 }
 
-/* Whether the guardian of `ref` wants to hear nothing more of it. Any thread. */
+/* Whether the guardian of `ref` has hushed it, as far as it shows while it is there: he himself knows it from
+ * tri_ward_is_hushed. Any thread. */
 static inline bool tri_slot_is_hushed(tr_ref ref)
 {
     struct tri_slot *slot = tri_slot_at(tri_ref_slot(ref));

@@ -117,7 +117,7 @@ static TRI_NOINLINE void handle_special(tr_self *self, struct tri_slot *slot, tr
             outlived(self, m);
             return;
         }
-        if (!(m->flags_ & (TRI_MSG_RUNTIME | TRI_MSG_OFFER)) && tri_slot_is_hushed(m->from)) {
+        if (!(m->flags_ & (TRI_MSG_RUNTIME | TRI_MSG_OFFER)) && tri_ward_is_hushed(slot, m->from)) {
             m->call = TRI_CALL_UNSEEN;
             tri_expire(self, m);
             return;

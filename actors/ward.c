@@ -1,58 +1,95 @@
 /*
- * A ward is an actor (a transport) that ends when its guardian (its owner) does. The guardian keeps the slot numbers of
+ * A ward is an actor (a transport) that ends when its guardian (its owner) does. The guardian keeps a number for each of
  * its wards, that of the first one in its own slot; when it ends it signals each of them, and a ward that is signalled
- * looks for itself whether its guardian is still alive. So a number that has become stale costs a look and does no harm,
- * and the end needs no memory.
+ * looks for itself whether its guardian is still alive. So the end needs no memory.
+ *
+ * The number has the ward's slot, seven bits of its generation, and whether the guardian has hushed it: wants to hear
+ * nothing more of it but its end. That stands here and not with the ward, because a ward may have ended, and its slot may
+ * be another's, while what it told last still waits in the guardian's mailbox. Nor can it be forgotten for want of memory.
+ * Two that have ended would be taken for each other only if their slot got 128 actors while the farewell of the first waits.
  */
 #include "actors/self.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-static uint32_t hash(uint32_t number)
+static uint32_t number_of(tr_ref ward)
 {
-    return tri_bag_mix(number);
+    return (uint32_t)ward.bits & ~TRI_WARD_HUSHED;
 }
 
-/* A number may be there twice: an ended ward's that has not taken its leave yet, and that of a new one in its slot. */
+static uint32_t hash(uint32_t number)
+{
+    return tri_bag_mix(number & ~TRI_WARD_HUSHED);
+}
+
 bool tri_ward_add(struct tri_slot *guardian, tr_ref ward)
 {
     if (!guardian->lanes.spare) {
-        guardian->lanes.spare = tri_ref_slot(ward);
+        guardian->lanes.spare = number_of(ward);
         return true;
     }
     struct tri_cold *cold = tri_cold(guardian);
-    return cold && tri_bag_add(&cold->wards, hash, tri_ref_slot(ward));
+    return cold && tri_bag_add(&cold->wards, hash, number_of(ward));
 }
 
-bool tri_ward_has(const struct tri_slot *guardian, tr_ref ward)
+/* Where its number stands; NULL: it is no ward. */
+static uint32_t *find(struct tri_slot *guardian, tr_ref ward)
 {
-    uint32_t number = tri_ref_slot(ward);
     const struct tri_bag *wards = guardian->cold ? &guardian->cold->wards : NULL;
-    if (guardian->lanes.spare == number)
-        return true;
+    uint32_t number = number_of(ward);
+    if ((guardian->lanes.spare & ~TRI_WARD_HUSHED) == number)
+        return &guardian->lanes.spare;
     if (wards && wards->places)
         for (uint32_t at = tri_bag_at(wards, hash(number)); wards->places[at]; at = tri_bag_at(wards, at + 1))
-            if (wards->places[at] == number)
-                return true;
-    return false;
+            if ((wards->places[at] & ~TRI_WARD_HUSHED) == number)
+                return &wards->places[at];
+    return NULL;
 }
 
 void tri_ward_remove(struct tri_slot *guardian, tr_ref ward)
 {
-    if (guardian->lanes.spare == tri_ref_slot(ward))
+    uint32_t *place = find(guardian, ward);
+    if (place == &guardian->lanes.spare) {
         guardian->lanes.spare = 0;
-    else if (guardian->cold)
-        tri_bag_remove(&guardian->cold->wards, hash, tri_ref_slot(ward));
+    } else if (place) {
+        guardian->cold->hushed -= *place >> TRI_WARD_HUSHED_BIT;
+        tri_bag_remove(&guardian->cold->wards, hash, *place);
+    }
+}
+
+/* The ward of that number; TR_NOBODY: it has ended. */
+static tr_ref ward_of(uint32_t number)
+{
+    const struct tri_slot *ward = tri_slot_at(number & (TRI_SLOTS_MAX - 1));
+    tr_ref ref = ward && number ? tri_slot_ref(ward) : TR_NOBODY;
+    return number_of(ref) == (number & ~TRI_WARD_HUSHED) ? ref : TR_NOBODY;
+}
+
+bool tri_ward_hush(struct tri_slot *guardian, tr_ref ward)
+{
+    uint32_t *place = find(guardian, ward);
+    if (!place || (!tr_ref_eq(ward_of(*place), TR_NOBODY) && !tr_ref_eq(ward_of(*place), ward)))
+        return false;
+    if (place != &guardian->lanes.spare)
+        guardian->cold->hushed += !(*place & TRI_WARD_HUSHED);
+    *place |= TRI_WARD_HUSHED;
+    return true;
+}
+
+bool tri_ward_find_hushed(struct tri_slot *guardian, tr_ref ward)
+{
+    const uint32_t *place = find(guardian, ward);
+    return place && *place & TRI_WARD_HUSHED;
 }
 
 static void list(struct tri_wards *wards, uint32_t number)
 {
-    struct tri_slot *ward = number ? tri_slot_at(number) : NULL;
-    if (!ward)
+    tr_ref ward = ward_of(number);
+    if (tr_ref_eq(ward, TR_NOBODY))
         return;
     if (wards->count < TRI_WARDS_NAMED)
-        wards->some[wards->count] = tri_slot_ref(ward);
+        wards->some[wards->count] = ward;
     wards->count++;
 }
 
@@ -85,21 +122,20 @@ const char *tri_ward_text(const struct tri_wards *wards, char *text, size_t size
 
 static void signal_ward(tr_self *self, uint32_t number)
 {
-    struct tri_slot *ward = tri_slot_at(number);
-    if (ward)
-        tri_signal(self, tri_slot_ref(ward), TRI_SIGNAL_GUARDIAN);
+    tr_ref ward = ward_of(number);
+    if (!tr_ref_eq(ward, TR_NOBODY))
+        tri_signal(self, ward, TRI_SIGNAL_GUARDIAN);
 }
 
 void tri_ward_end_all(tr_self *self, struct tri_slot *slot)
 {
-    if (slot->lanes.spare)
-        signal_ward(self, slot->lanes.spare);
+    signal_ward(self, slot->lanes.spare);
     slot->lanes.spare = 0;
     if (!slot->cold)
         return;
     struct tri_bag *wards = &slot->cold->wards;
     for (uint32_t i = 0; i < wards->room; i++)
-        if (wards->places[i])
-            signal_ward(self, wards->places[i]);
+        signal_ward(self, wards->places[i]);
     tri_bag_empty(wards);
+    slot->cold->hushed = 0;
 }

@@ -120,7 +120,7 @@ bool tri_owner_join(tr_self *self, struct tri_owner owner)
 
 void tri_owner_hush(tr_self *self, tr_ref transport)
 {
-    struct tri_slot *slot = tri_ward_has(self->slot, transport) ? tri_slot_find(transport) : NULL;
+    struct tri_slot *slot = tri_ward_hush(self->slot, transport) ? tri_slot_find(transport) : NULL;
     if (slot)
         tri_slot_raise(slot, transport, TRI_SLOT_HUSHED); /* and nobody is poked: it is looked at when something is told */
 }

@@ -232,9 +232,7 @@ static int on_data(tr_self *self, struct player *me, const tr_msg *m)
 
 static void on_writable(struct player *me, bool writable)
 {
-    /* Once it has closed it hears nothing more, so perhaps not the first of two; but what waits for it when the slot of the
-     * connection is another actor's already it still hears. That is a gap of the product: see docs/support.md. */
-    demand(me->side->handed_over || me->side->closed || me->side->full == writable, "writable is not said in turn");
+    demand(me->side->handed_over || me->side->full == writable, "writable is not said in turn");
     me->side->full = !writable;
 }
 

@@ -10,7 +10,7 @@ set(troupe_wine_environment
 # The redirections matter: what Wine leaves running in the background keeps the descriptors it was started with, and CTest
 # waits until every copy of a test's output is closed.
 add_test(NAME wine_start COMMAND sh -c
-  "{ wineserver -p300; ${CMAKE_CROSSCOMPILING_EMULATOR} wineboot -i; } </dev/null >>wineserver.log 2>&1")
+  "{ mkdir -p wineprefix; wineserver -p300; ${CMAKE_CROSSCOMPILING_EMULATOR} wineboot -i; } </dev/null >>wineserver.log 2>&1")
 add_test(NAME wine_stop COMMAND sh -c "{ wineserver -k; wineserver -w; } </dev/null >>wineserver.log 2>&1")
 set_tests_properties(wine_start PROPERTIES FIXTURES_SETUP wine)
 set_tests_properties(wine_stop PROPERTIES FIXTURES_CLEANUP wine)

@@ -1426,6 +1426,12 @@ mutation(a_transport_is_nobodys_ward
   NEW [[    if (false) /* no]]
   TEST io/tcp FILTER tcp/a_connection_is_reset*)
 
+mutation(a_ward_is_known_by_its_slot_alone
+  FILE actors/ward.c
+  OLD [[    return (uint32_t)ward.bits & ~TRI_WARD_HUSHED;]]
+  NEW [[    return tri_ref_slot(ward);]]
+  TEST actors/ward FILTER ward/*)
+
 mutation(an_orphan_does_not_settle
   FILE io/tcp_end.c
   OLD [[    me->flags |= TRI_TCP_ORPHANED;
