@@ -1,10 +1,10 @@
 /*
  * system.h: a system of actors.
  *
- * At most TRI_SYSTEMS_MAX exist at a time, and in a child of fork() their numbers go on behind those of its parent: so none of
- * its systems is taken for one of the parent's, of which it has but the slots, as they were, for good. A slot names its system by number, so that a foreign thread that has nothing
- * but a reference can get the actor scheduled. It enters the system first, and the system is not taken down before it
- * has left again.
+ * At most TRI_SYSTEMS_MAX exist at a time, and in a child of fork() their numbers go on behind those of its parent: so none
+ * of its systems is taken for one of the parent's, of which it has but the slots, as they were, for good. A slot names its
+ * system by number, so that a foreign thread that has nothing but a reference can get the actor scheduled. It enters the
+ * system first, and the system is not taken down before it has left again.
  */
 #ifndef TRI_SYSTEM_H
 #define TRI_SYSTEM_H

@@ -57,8 +57,8 @@ static inline bool tri_again_pauses(const struct tri_again *again)
     return again->places[TRI_AGAIN_PAUSED].next != TRI_AGAIN_PAUSED;
 }
 
-/* For poll: takes those that are listed by now, with those whose pause is over (if none pauses, `now` does not matter); then one after the other, NULL when none of
- * them is left. What is listed meanwhile is for the next poll. */
+/* For poll: takes those that are listed by now, with those whose pause is over (if none pauses, `now` does not matter);
+ * then one after the other, NULL when none of them is left. What is listed meanwhile is for the next poll. */
 void tri_again_begin(struct tri_again *again, int64_t now);
 struct tri_endpoint *tri_again_next(struct tri_again *again);
 

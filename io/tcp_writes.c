@@ -55,7 +55,8 @@ void tri_tcp_writes_refuse(tr_self *self, struct tri_tcp *me, const char *when)
         tri_log(TR_LOG_WARNING, "a write %s is dropped; so far %u of this connection", when, own->dropped);
 }
 
-/* How many pieces the next send has, `most` at the most and of no more bytes than `limit`, and with `send` what they are. Flush requests have none. */
+/* How many pieces the next send has, `most` at the most and of no more bytes than `limit`, and with `send` what they are.
+ * Flush requests have none. */
 static uint32_t gather(const struct tri_tcp *me, struct tri_send *send, uint32_t most, size_t limit)
 {
     uint32_t count = 0;

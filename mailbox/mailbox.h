@@ -265,9 +265,9 @@ static inline tr_msg *tri_lanes_pop_system(struct tri_lanes *lanes)
     return tri_lane_pop(&lanes->system);
 }
 
-/* Adds bulk, up to TRI_BULK_MAX, to the mailbox of the actor of this generation before its message is pushed; false when that is
- * over the bound. But one message is always let in; and where old messages are dropped, one more, and what twice the bound has
- * room for. If the mailbox has another actor by now, nothing is added. Any thread. */
+/* Adds bulk, up to TRI_BULK_MAX, to the mailbox of the actor of this generation before its message is pushed; false when
+ * that is over the bound. But one message is always let in; and where old messages are dropped, one more, and what twice
+ * the bound has room for. If the mailbox has another actor by now, nothing is added. Any thread. */
 bool tri_mailbox_add_bulk(struct tri_mailbox *box, uint32_t generation, uint64_t bytes);
 
 /* Takes it off again, when the message was refused or is handled; likewise. Any thread. */

@@ -1,7 +1,7 @@
 /*
- * The filter of unhandled exceptions takes all but the overflow of a stack, which reaches it on Windows and not under Wine: so a
- * vectored handler takes that first. Each thread of Troupe has set aside some of its stack for it. abort() is a signal of the C
- * library.
+ * The filter of unhandled exceptions takes all but the overflow of a stack, which reaches it on Windows and not under Wine:
+ * so a vectored handler takes that first. Each thread of Troupe has set aside some of its stack for it. abort() is a signal
+ * of the C library.
  */
 #include "sched/crash.h"
 

@@ -121,8 +121,8 @@ void tri_os_worker_thread(unsigned index, bool pin)
     SetThreadGroupAffinity(GetCurrentThread(), &affinity, NULL);
 }
 
-/* Wine 8 has the call, and it does nothing. There a page that has been written to is made read-only: to take it out of the other
- * processors' buffers the system beneath interrupts them, which on x86-64 is a fence. */
+/* Wine 8 has the call, and it does nothing. There a page that has been written to is made read-only: to take it out of the
+ * other processors' buffers the system beneath interrupts them, which on x86-64 is a fence. */
 static bool barrier_is_empty;
 static volatile char *barrier_page;
 static pthread_mutex_t barrier_lock = PTHREAD_MUTEX_INITIALIZER;

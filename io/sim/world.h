@@ -117,7 +117,8 @@ extern const struct tri_watcher tri_sim_watcher;
 void tri_checks_open(struct tri_sim_world *world);
 void tri_checks_close(struct tri_sim_world *world);
 
-/* The name of an actor, "-" when it is gone; the number by which it is known, from 1; where its ledger is to be kept; and something more for the run's hash. */
+/* The name of an actor, "-" when it is gone; the number by which it is known, from 1; where its ledger is to be kept; and
+ * something more for the run's hash. */
 const char *tri_checks_name(tr_ref actor);
 uint32_t tri_checks_number(struct tri_sim_world *world, tr_ref actor);
 struct tri_ledger **tri_checks_ledger(struct tri_sim_world *world, tr_ref actor);

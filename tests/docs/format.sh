@@ -1,6 +1,7 @@
 #!/bin/sh
-# format.sh [--fix]: every C file is written as .clang-format says (version 14; others differ in small things). What is not is
-# named, with the first line that differs; --fix writes it anew.
+# format.sh [--fix]: every C file is written as .clang-format says (version 14; others differ in small things), and no line,
+# comments included, is longer than 128. What is not is named, with the first line that differs; --fix writes it anew (but
+# breaks no comments).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 format=$(command -v clang-format-14 || command -v clang-format) || {
@@ -18,8 +19,13 @@ if [ "${1-}" = --fix ]; then
     exit
 fi
 # shellcheck disable=SC2086
+long=$(grep -nE '^.{129,}' $files | cut -c1-100)
+[ -z "$long" ] || echo "longer than 128:
+$long"
+# shellcheck disable=SC2086
 said=$("$format" --dry-run -Werror $files 2>&1)
-[ -z "$said" ] && exit 0
+[ -z "$said$long" ] && exit 0
+[ -z "$said" ] && exit 1
 echo "$said" | grep -E '^[^ ]+\.[ch]:[0-9]+' | sort -t: -k1,1 -u
 echo "$(echo "$said" | grep -Ec '^[^ ]+\.[ch]:[0-9]+') places; tests/docs/format.sh --fix mends them"
 exit 1

@@ -157,7 +157,8 @@ static void expect_signals(uint32_t count)
     cr_assert_eq(ck_pr_load_32(&signals), count);
 }
 
-/* As of a terminal and of timeout(1), which signal a process and its group. (Were they two, the third would end the process.) */
+/* As of a terminal and of timeout(1), which signal a process and its group. (Were they two, the third would end the
+ * process.) */
 Test(run_linux, signals_that_come_together_are_one)
 {
     cr_assert_eq(tri_signals_watch(count_signal, NULL), 0);

@@ -161,7 +161,7 @@ Test(monitor, a_worker_that_was_stuck_goes_on_as_before)
     close_sched();
 }
 
-/* ---- what a stuck worker holds without having it in its queues ------------------------------------------------------------ */
+/* ---- what a stuck worker holds without having it in its queues ------------------------------------------------------ */
 
 /* A sleeper that can be made to linger when it has woken. */
 static struct gated {
@@ -260,7 +260,7 @@ Test(monitor, who_was_woken_to_search_does_not_keep_the_permission_while_it_runs
     close_sched();
 }
 
-/* ---- the watchdog ---------------------------------------------------------------------------------------------------------- */
+/* ---- the watchdog --------------------------------------------------------------------------------------------------- */
 
 static struct {
     unsigned int lines;

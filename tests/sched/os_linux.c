@@ -164,7 +164,7 @@ Test(os, the_signals_of_the_thread_that_begins_another_are_put_back)
     cr_assert_not(sigismember(&now, SIGTERM));
 }
 
-/* ---- when there are no more threads ---------------------------------------------------------------------------------------- */
+/* ---- when there are no more threads --------------------------------------------------------------------------------- */
 
 /* Lets new threads ask for a stack that no address space holds, or for an ordinary one again. */
 static void let_threads_fail(bool fail)

@@ -176,7 +176,7 @@ Test(park, a_token_that_goes_from_sleeper_to_sleeper_is_not_lost)
     go_round(4, tri_sleeper_open);
 }
 
-/* ---- everything at once ---------------------------------------------------------------------------------------------------- */
+/* ---- everything at once --------------------------------------------------------------------------------------------- */
 
 enum { SENDERS = 3, WORKERS = 3 };
 

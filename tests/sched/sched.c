@@ -138,7 +138,7 @@ Test(sched, workers_draw_their_random_numbers_from_the_seed)
     cr_assert_arr_eq(number[0], number[1], sizeof number[0]);
 }
 
-/* ---- what goes wrong at the start ------------------------------------------------------------------------------------------ */
+/* ---- what goes wrong at the start ----------------------------------------------------------------------------------- */
 
 static unsigned failing;
 static unsigned int ports_opened, ports_closed;

@@ -556,7 +556,7 @@ Test(worker, errands_left_with_a_sleeping_one_are_run_before_it_ends)
     cr_assert_eq(errands_run, 1);
 }
 
-/* ---- stress: everything at once --------------------------------------------------------------------------------------------- */
+/* ---- stress: everything at once ------------------------------------------------------------------------------------- */
 
 enum { CAST = 64, CAST_WORKERS = 4 };
 

@@ -43,14 +43,14 @@ enum { TR_CONTINUE = 0, TR_STOP = 1 };
  * tr_ready is called. */
 enum { TR_NOT_READY = 2 };
 
-/* What becomes of an ordinary message that finds the mailbox full, by its number or by the bulk it carries. Promised messages
- * (completions, timers, answers, DOWN and EXIT, what a transport reports) and the system's own are exempt. What was dropped with
- * TR_EFULL, told or not, is logged as a warning, added up, once a second at the most. */
+/* What becomes of an ordinary message that finds the mailbox full, by its number or by the bulk it carries. Promised
+ * messages (completions, timers, answers, DOWN and EXIT, what a transport reports) and the system's own are exempt. What
+ * was dropped with TR_EFULL, told or not, is logged as a warning, added up, once a second at the most. */
 enum tr_policy {
     TR_REJECT,   /* the sender gets TR_EFULL */
     TR_DROP_NEW, /* it is dropped; the sender is not told */
-    TR_DROP_OLD, /* the oldest is dropped (of bulk: that carries some), when the actor comes round; from twice the bound on as
-                     * TR_REJECT */
+    TR_DROP_OLD, /* the oldest (of bulk: the oldest that carries some) is dropped at the actor's next turn; as TR_REJECT when
+                  * twice the bound waits already */
     TR_KEEP_LATEST, /* the same, but first those that a newer message of their type replaces */
     TR_STOP_FULL,   /* the actor ends with TR_EFULL; when it was bulk that found no room, the sender gets that, too */
 };
@@ -126,8 +126,8 @@ typedef struct tr_spawn_options {
 tr_ref tr_spawn_(tr_self *self, const tr_actor *spec, const tr_spawn_options *options);
 
 /* Asks an actor to end, as if its handler had returned `reason` (0 or negative): after its turn, before what waits in its
- * mailbox. No effect on one that is down. Supervised, it is restarted or not by that reason; one that waits for its restart
- * has ended, so it stays away if it would not be restarted after that reason, and else there is no effect. In a handler. */
+ * mailbox. No effect on one that is down. A supervised one is restarted or not by that reason. One that waits for its
+ * restart has ended already: if it is not to be restarted after that reason, it stays away. In a handler. */
 void tr_exit(tr_self *self, tr_ref actor, int reason);
 
 /* The same with TR_EKILLED; needs no memory. Nothing stops it, but a handler that runs is not interrupted, and one

@@ -49,8 +49,8 @@ typedef int tr_router(tr_self *self, void *state, const tr_msg *m);
  * are 0 only when there is no memory to wait for an answer: then nothing was sent and none will come. In a handler. */
 #define tr_ask(self, to, timeout_ns, ...) tr_ask_((self), (to), (timeout_ns), TR_TYPED_(__VA_ARGS__))
 
-/* The same for a request kept with tr_take, instead of the one that is being handled: it gets no more time than is left for that
- * one. `taken` may be NULL: then it is for none, and timeout_ns alone counts. In a handler. */
+/* The same for a request kept with tr_take, instead of the one that is being handled: it gets no more time than is left for
+ * that one. `taken` may be NULL: then it is for none, and timeout_ns alone counts. In a handler. */
 #define tr_ask_for(self, taken, to, timeout_ns, ...) \
     tr_ask_for_((self), (taken), (to), (timeout_ns), TR_TYPED_(__VA_ARGS__))
 
@@ -62,9 +62,9 @@ void tr_abandon(tr_self *self, tr_call call);
 
 /* tr_reply(self, type, .field = value, …): answers the request that is being handled; m stays readable until the handler
  * returns. 0, TR_EDOWN (the asker is gone), TR_ETIMEDOUT (it came too late; the asker has been told, or is being told) or
- * TR_ENOMEM (the asker gets a tr_failed with that). For a message that is no
- * request it does nothing and answers TR_EINVAL, so one handler can serve tr_send and tr_ask. A second reply is a
- * programmer error. In a handler. */
+ * TR_ENOMEM (the asker gets a tr_failed with that). For a message that is no request it does nothing and answers TR_EINVAL,
+ * so one handler can serve tr_send and tr_ask. Programmer errors: a second reply; one in start or stop, where no message is
+ * being handled (tr_reply_to answers a taken one there). In a handler. */
 #define tr_reply(self, ...) tr_reply_((self), NULL, TR_TYPED_(__VA_ARGS__))
 
 /* The same for a request kept with tr_take, which it consumes. In a handler, in any later turn. */

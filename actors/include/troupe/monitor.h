@@ -42,10 +42,11 @@ TR_MESSAGE(tr_exited,
 
 /* Links the running actor and another. When either ends with a reason other than 0, the other ends with the same reason
  * (through its stop), or gets a tr_exited if its spec says trap_exits; a trapping actor is told of an end with reason 0,
- * too. A link ends with that, and also when either is restarted. Linking twice is linking once; linking to one that is
- * down is as if it ended now with TR_ENOENT. A new link that crosses an unlink of the other's stands, on both sides; to link
- * again what one has linked already makes no new one, even when the other has just unlinked and that is on its way. It costs
- * the same however many links there are. 0 or TR_ENOMEM. In a handler. */
+ * too. A link ends with that, and also when either is restarted. To link to one that is down is as if it ended now with
+ * TR_ENOENT. It costs the same however many links there are. 0 or TR_ENOMEM. In a handler.
+ *
+ * Linking twice is linking once. Where one links and the other unlinks at the same time: a new link stands, on both sides;
+ * but one who is linked, as far as he knows, makes no new one by linking again, and the other's unlink ends it. */
 int tr_link(tr_self *self, tr_ref other);
 
 /* Removes the link, if there is one, on both sides; a tr_exited that is waiting is not seen any more. In a handler. */

@@ -14,9 +14,8 @@ TR_BEGIN_C_
 
 #define TR_NAME_MAX 63 /* bytes in a name; not empty */
 
-/* Registers the running actor: 0, also when it has this name already; TR_EEXIST (somebody else has the name, or this actor has
- * another one); TR_EINVAL (empty or too
- * long); TR_ENOMEM. In a handler. */
+/* Registers the running actor: 0, also when it has this name already; TR_EEXIST (somebody else has the name, or this actor
+ * has another one); TR_EINVAL (empty or too long); TR_ENOMEM. In a handler. */
 int tr_register(tr_self *self, const char *name);
 
 /* Gives up the running actor's name, if it has one. In a handler. */

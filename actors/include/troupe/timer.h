@@ -3,14 +3,14 @@
  *
  * A timer that is due arrives as a tr_timeout in the actor's mailbox: never early, timers of equal deadlines in the order
  * they were set, and never after it was cancelled, even if the message was waiting already. Its message is promised: it
- * cannot be lost. Timers end with the incarnation that set them. It may come late: by the turns that its worker runs
- * first, and by up to a millisecond where a sleeping worker has more than a hundred thousand of them a second. While a
- * handler holds their worker, another worker sees to them, within 10 ms, or 50 ms when all workers run; with a single worker,
- * and for transports, whose home is held, they wait.
+ * cannot be lost. Timers end with the incarnation that set them. It may come late: by the turns that its worker runs first,
+ * and by up to a millisecond where a sleeping worker has more than a hundred thousand of them a second. While a handler
+ * holds their worker, another worker sees to them, within 10 ms, or 50 ms when all workers run; with a single worker, and
+ * for transports, whose home is held, they wait.
  *
- * Each is a message. Who has a hundred thousand things that end by themselves (sessions, entries of a cache) keeps their moments
- * beside them and sweeps with one periodic timer: a million timers that are due at once are a million messages, and some
- * seconds of one actor.
+ * Each is a message. Who has a hundred thousand things that end by themselves (sessions, entries of a cache) keeps their
+ * moments beside them and sweeps with one periodic timer: a million timers that are due at once are a million messages, and
+ * some seconds of one actor.
  */
 #ifndef TROUPE_TIMER_H
 #define TROUPE_TIMER_H

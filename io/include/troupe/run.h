@@ -30,15 +30,15 @@ typedef struct tr_options {
                        * the first obeys (the others say so in the log): stop them from there. A thread takes the
                        * signals; the caller has SIGINT and SIGTERM blocked until tr_run returns */
     unsigned blocking_threads; /* most threads of tr_block; 0: 4 more than cores, at least 8 */
-    int64_t watchdog_ns; /* a handler that runs longer is named in the log, with the processor time that it has had, and
+    int64_t watchdog_ns;  /* a handler that runs longer is named in the log, with the processor time that it has had, and
                           * once more when it is over; 0: 100 ms, TR_FOREVER: never */
-    int64_t spin_ns;     /* a worker that has nothing to do looks on for so long before it sleeps: what comes meanwhile is
+    int64_t spin_ns;      /* a worker that has nothing to do looks on for so long before it sleeps: what comes meanwhile is
                           * answered sooner, by the time that waking takes, at the price of a busy core. At most a second.
                           * 0: TROUPE_SPIN from the environment, in microseconds, else not at all */
-    bool no_crash_report; /* a fault of the process (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT; on Windows an exception that nobody
-                           * handles, or abort) is reported to standard error with the worker, the actor, the message, its
-                           * sender and what was handled before; then all goes on as it would have without. With this it is
-                           * not, if all systems have it; nor under a sanitizer. In a simulation it always is */
+    bool no_crash_report; /* a fault of the process (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT; on Windows an exception that
+                           * nobody handles, or abort) is reported to standard error with the worker, the actor, the message,
+                           * its sender and what was handled before; then all goes on as it would have without. With this it
+                           * is not, if all systems have it; nor under a sanitizer. In a simulation it always is */
     int64_t shutdown_ns; /* time for everything to end, actors and jobs; what is left after that is killed, and has a second;
                           * what is left then is named; 0: 30 s */
     uint64_t seed;       /* of tr_random; 0: drawn */
@@ -46,12 +46,13 @@ typedef struct tr_options {
 } tr_options;
 
 /* Runs a system until its root actor has ended or it is stopped, and everything else has, too: the rest is killed then, and
- * its connections are reset, what they have queued included (see troupe/tcp.h). Not from a handler; from any other thread, and again when it has returned.
+ * its connections are reset, what they have queued included (see troupe/tcp.h). Not from a handler; from any other thread,
+ * and again when it has returned.
  *
  * Answers the reason with which the root ended: 0, or a negative error (0 when it was stopped and ended of that). Or why
- * there was no system: TR_EINVAL (no root, an unknown port, too many workers, no time to spin for), TR_ENOTSUP (the port does not work here),
- * TR_ENOMEM, TR_EAGAIN (no threads), TR_EMFILE, TR_ELIMIT (32 systems); TR_ETIMEDOUT when something did not end. Errors are
- * logged. */
+ * there was no system: TR_EINVAL (no root, an unknown port, too many workers, no time to spin for), TR_ENOTSUP (the port
+ * does not work here), TR_ENOMEM, TR_EAGAIN (no threads), TR_EMFILE, TR_ELIMIT (32 systems); TR_ETIMEDOUT when something
+ * did not end. Errors are logged. */
 int tr_run(const tr_options *options);
 
 /* fork(): a child has a Troupe of its own, without systems, which it may open. References and handles of its parent's answer

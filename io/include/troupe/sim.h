@@ -112,8 +112,8 @@ int tr_sim_fault(tr_sim_faults *faults, const char *name, uint64_t rate);
  *     receive    `bytes` come; or the end of the stream (none); or the error `result`
  *     send       these bytes are sent: all are taken, or `result` of them, or it fails with `result`
  *     shutdown   no more is sent
- *     close      the descriptor is closed, in order; "reset": with a reset. (Lingering is part of the close: what it throws away
- *                are "receive" steps before it, and then the peer ends)
+ *     close      the descriptor is closed, in order; "reset": with a reset. (Lingering is part of the close: what it throws
+ *                away are "receive" steps before it, and then the peer ends)
  *
  * Scripts go with `buggify` set to TR_SIM_NEVER, lest the library sends in smaller pieces than it usually does.
  *

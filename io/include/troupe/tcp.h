@@ -186,7 +186,8 @@ int tr_tcp_shutdown(tr_self *self, tr_ref connection);
  * The peer reads the end after what was queued. What it still sends is read and thrown away until it has ended, too, within
  * the limits of linger_ns and linger_bytes; for the system answers bytes that nobody will read with a reset, and the peer may
  * then miss the last of what it was sent. The tr_tcp_closed comes after that; its reason is an error if the connection was
- * reset meanwhile. */
+ * reset meanwhile. A peer that is there but never reads what is queued can hold the close up for ever, as long as the owner
+ * lives: write_ns sets a limit. */
 int tr_tcp_close(tr_self *self, tr_ref connection);
 
 /* Closes at once; what is queued is dropped and the peer sees a reset. The owner hears no more of it than after
@@ -227,10 +228,10 @@ tr_call tr_tcp_ask(tr_self *self, tr_ref connection, int64_t timeout_ns);
 
 /* ---- descriptors of the program's -------------------------------------------------------------------------------- */
 
-/* tr_tcp_adopt(self, &connection, descriptor) or tr_tcp_adopt(self, NULL, descriptor, .window = 1000):
- * makes a connection of a connected stream socket, which becomes the connection's: it is closed in any case, also when the
- * answer is an error (TR_EBADF, TR_ENOTSOCK, TR_EINVAL: not a connected stream, TR_ENOMEM). The owner is the running actor; it gets
- * a tr_tcp_connected. */
+/* tr_tcp_adopt(self, &connection, descriptor) or tr_tcp_adopt(self, NULL, descriptor, .window = 1000): makes a connection
+ * of a connected stream socket, which becomes the connection's: it is closed in any case, also when the answer is an error
+ * (TR_EBADF, TR_ENOTSOCK, TR_EINVAL: not a connected stream, TR_ENOMEM). The owner is the running actor; it gets a
+ * tr_tcp_connected. */
 #define tr_tcp_adopt(...) TR_TCP_ADOPT_(__VA_ARGS__, .address = NULL)
 #define TR_TCP_ADOPT_(self, connection, descriptor, ...) \
     tr_tcp_adopt_((self), (connection), (descriptor), &(const tr_tcp_options){ __VA_ARGS__ })

@@ -57,7 +57,7 @@ void tr_buf_unref(tr_buf *buf);
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-/* Bytes in the buffer, over all of its pieces. */
+/* Bytes in the buffer, which is not NULL, over all of its pieces. */
 size_t tr_buf_size(const tr_buf *buf);
 
 /* The bytes of the first piece and their number; the next piece, or NULL. A piece may be empty. */

@@ -23,7 +23,8 @@
  *
  * Delay: a message is in the receiver's mailbox when the send returns. But if that is busy, several that a handler sends to
  * it in a row may get there together, at the latest when the handler returns, sends to another, sends urgently, posts or
- * spawns, or when it has gone on for some ten milliseconds and another worker helps. So a handler must not wait, by other means than messages, for what comes of a message that it has sent.
+ * spawns, or when it has gone on for some ten milliseconds and another worker helps. So a handler must not wait, by other
+ * means than messages, for what comes of a message that it has sent.
  *
  * Fate: every message is delivered, or becomes a dead letter with a reason (see <troupe/dead_letter.h>), or expires
  * (a request whose deadline has passed, an answer nobody waits for any more). The counters of <troupe/stats.h> balance.

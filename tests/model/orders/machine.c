@@ -383,7 +383,8 @@ static void tidy(struct machine *m)
     }
 }
 
-/* All steps that thread `i` can take from `from`: `late` less than LATE: it finishes that load. Answers whether there is one. */
+/* All steps that thread `i` can take from `from`: `late` less than LATE: it finishes that load. Answers whether there is
+ * one. */
 static void explore(struct machine *m, const struct state *from);
 
 static bool explore_thread(struct machine *m, const struct state *from, unsigned i, unsigned late)

@@ -59,7 +59,8 @@ SITE(MONITOR_SLEEP, "sched/monitor.c", "ck_pr_fence_memory(); /* pairs with the 
 /* Promises. */
 SITE(DROP_RELEASE, "actors/promise.c", "ck_pr_fence_release(); /* out of the list and stale before DROPPED")
 SITE(DROP_ACQUIRE, "actors/promise.c", "ck_pr_fence_acquire(); /* pairs with the keeper's release fence")
-/* Whoever has the message in hand has it from a mailbox, or was refused by one, and has acquired by that what its holder did. */
+/* Whoever has the message in hand has it from a mailbox, or was refused by one, and has acquired by that what its holder
+ * did. */
 SPARE(HANDLED_ACQUIRE, "actors/promise.c", "ck_pr_fence_acquire(); /* pairs with the release fence in tri_promise_drop, by",
     NONE)
 SITE(KEEP_ACQUIRE, "actors/promise.h", "ck_pr_fence_acquire(); /* dropped, and perhaps ours")
