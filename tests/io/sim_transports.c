@@ -1224,6 +1224,31 @@ Test(sim_transports, without_descriptors_or_memory_it_pauses_for_a_second_and_sa
     cr_assert_eq(logged("connections are accepted again"), 4 * SEEDS);
 }
 
+/* Were there a timer for each, each would be tried with both, every half second. */
+Test(sim_transports, sockets_of_a_listener_that_pause_one_after_the_other_are_tried_together_once_a_second)
+{
+    static const tr_sim_step first[] = {
+        { "accept", .result = TR_EMFILE },
+        { "accept", .result = TR_EMFILE },
+        { "accept", .result = TR_EMFILE },
+        { "accept", .accepted = echo },
+        { .operation = "close" },
+        { 0 },
+    };
+    static const tr_sim_step second[] = {
+        { "accept", .result = TR_EMFILE, .after_ns = TR_MS(500) },
+        { "accept", .result = TR_EMFILE },
+        { "accept", .result = TR_EMFILE },
+        { .operation = "close" },
+        { 0 },
+    };
+    static const tr_sim_script scripts[] = { { "10.0.0.1:7", first }, { "10.0.0.1:8", second }, { 0 } };
+    capture_log(TR_LOG_ERROR);
+    where = "10.0.0.1:7,10.0.0.1:8";
+    expect_story("listening | listening | accept_paused TR_EMFILE | accepted@3000 | closed@3000 | down@3001",
+        .start = start_to_listen, .heard = serve_one, .stays = true, .sim.scripts = scripts);
+}
+
 Test(sim_transports, an_error_of_the_listening_socket_itself_ends_the_listener)
 {
     static const tr_sim_step steps[] = {

@@ -1472,6 +1472,12 @@ mutation(a_paused_listener_has_no_timer
   NEW [[]]
   TEST io/tcp_listen FILTER tcp_listen/without_descriptors*)
 
+mutation(each_socket_that_pauses_has_a_timer_of_its_own
+  FILE io/tcp_listener.c
+  OLD [[    me->waits = me->waits || tr_after(self, ns, 0).bits;]]
+  NEW [[    me->waits = tr_after(self, ns, 0).bits != 0;]]
+  TEST io/sim_transports FILTER sim_transports/sockets_of_a_listener* PORT epoll)
+
 mutation(a_pause_is_told_again_and_again
   FILE io/tcp_listener.c
   OLD [[        me->paused = true;
