@@ -5,7 +5,7 @@
  *
  *   - for a pinned actor: its home, if it is parked                      tri_worker_deliver
  *   - for an actor of a foreign thread: one parked worker, if nobody searches already   tri_sched_inject
- *   - for surplus that lasts: a worker that sees two or more waiting in its ring at two looks in a row wakes one
+ *   - for surplus that lasts: a worker that has something to offer at two looks in a row (worker.c) wakes one
  *   - for a stuck worker's queue, and what was left to it in the global list: by the monitor
  *
  * The first two must not be lost, for nobody else may ever look. Both are "publish, fence, look for sleepers" against
@@ -44,7 +44,10 @@ enum {
     TRI_ATTEND_NS = 100000,    /* a busy worker looks at port and timers this often */
     TRI_LATE_NS = 1000000, /* timers that are due for so long have been held up, and so has what was to come before them */
     TRI_LOOKS = 512,       /* at the port before timers are fired, at most */
-    TRI_GLANCE_NS = 25000, /* a busy worker reads the clock about this often */
+    TRI_WORTH_NS = 20000,  /* what waits is worth another worker if it takes so long, each one message, */
+    TRI_HEAVY_TURN_NS = 1500,  /* or if turns take so long, */
+    TRI_HEAVY_NS = 100,        /* and messages so long: some hops between cores, and one */
+    TRI_GLANCE_NS = 25000,     /* a busy worker reads the clock about this often */
     TRI_TIMERS_AT_ONCE = 1024, /* timers fired before actors run again */
     TRI_TIMERS_APART = 16, /* ticks of the wheel between two times that a sleeping worker wakes up for timers, at most */
 };

@@ -235,6 +235,7 @@ bool tri_worker_step(struct tri_worker *worker)
 bool tri_worker_glance(struct tri_worker *worker)
 {
     int64_t now = tri_clock_now(worker->sched->config.clock), passed = now - worker->now;
+    worker->glanced += worker->glance_every;
     if (passed < TRI_GLANCE_NS / 2)
         worker->glance_every = worker->glance_every < TRI_TURN_MESSAGES / 2 ? worker->glance_every * 2 : TRI_TURN_MESSAGES;
     else if (passed > TRI_GLANCE_NS)
@@ -354,10 +355,39 @@ static bool take_global(struct tri_worker *worker)
     return (!worker->list_first && take_list(worker)) || list || batch;
 }
 
-/* Two or more that wait here at two looks in a row are worth waking somebody for. */
+/* Whether what waits here should rather run elsewhere. An actor that moves takes its state along, and what it sends and is
+ * sent goes from core to core: some hundred nanoseconds each. So it depends on time, not on numbers: on how long a message
+ * and a turn take here, which the looks at the clock tell. Many that wait are worth it if a message for each takes long
+ * together; and two are if their turns take long, and not because they have so many messages (a stage of a pipeline that
+ * works, as against one that passes on). */
+static void weigh(struct tri_worker *worker)
+{
+    uint32_t waiting = tri_ring_size(&worker->ring), turns = worker->turns - worker->turns_then;
+    int64_t passed = worker->now - worker->weighed;
+    if (worker->glanced && turns) {
+        worker->message_ns = passed / worker->glanced;
+        worker->turn_ns = passed / turns;
+        worker->weighed = worker->now;
+        worker->turns_then = worker->turns;
+        worker->glanced = 0;
+    }
+    bool heavy = worker->turn_ns >= TRI_HEAVY_TURN_NS && worker->message_ns >= TRI_HEAVY_NS;
+    bool worth = waiting >= 2 && (heavy || waiting * worker->message_ns >= TRI_WORTH_NS);
+    if (worth != ck_pr_load_uint(&worker->offers))
+        ck_pr_store_uint(&worker->offers, worth);
+}
+
+/* In a simulation nothing takes time, and all that can happen is to happen. */
+static bool offers(const struct tri_worker *worker)
+{
+    return ck_pr_load_uint(&worker->offers) || worker->sched->config.sim;
+}
+
+/* What is offered at two looks in a row is worth waking somebody for, and so is what has not found room in the ring. */
 static void share_surplus(struct tri_worker *worker)
 {
-    bool surplus = tri_ring_size(&worker->ring) >= 2;
+    bool some = offers(worker) || ck_pr_load_32(&worker->sched->global_length);
+    bool surplus = some && tri_ring_size(&worker->ring) >= 2;
     if (surplus && worker->had_surplus && ck_pr_load_32(&worker->sched->sleepers))
         tri_sched_wake_one(worker->sched);
     worker->had_surplus = surplus;
@@ -367,6 +397,7 @@ void tri_worker_attend(struct tri_worker *worker)
 {
     worker->now = tri_clock_now(worker->sched->config.clock);
     worker->attended = worker->now;
+    weigh(worker);
     worker->attend_due = false;
     tri_worker_run_errands(worker);
     if (worker->port->class->has_work(worker->port))
@@ -418,10 +449,13 @@ void tri_worker_step_with(struct tri_worker *worker, struct tri_runnable *chosen
 
 /* ---- stealing and sleeping --------------------------------------------------------------------------------------- */
 
-/* Half of what waits in the victim's ring, if that is surplus: two or more, or anything when the victim is stuck. */
+/* Half of what waits in the victim's ring, if that is surplus: two or more that it offers, or anything when the victim is
+ * stuck. */
 static bool steal_from(struct tri_worker *worker, struct tri_worker *victim)
 {
     bool stuck = ck_pr_load_uint(&victim->stuck);
+    if (!stuck && !offers(victim))
+        return false;
     if (tri_ring_steal(&worker->ring, &victim->ring, stuck ? 1 : 2))
         return true;
     struct tri_runnable *r = stuck ? tri_worker_take_next(victim) : NULL;
@@ -512,7 +546,9 @@ void tri_worker_get_up(struct tri_worker *worker)
     ck_pr_fence_atomic_load(); /* RUNNING before the look whether the monitor sleeps; pairs with sleep_until_poked() */
     tri_monitor_poke(sched);
     worker->now = tri_clock_now(sched->config.clock);
-    worker->attended = worker->now;
+    worker->attended = worker->weighed = worker->now;
+    worker->turns_then = worker->turns;
+    worker->glanced = 0;
     if (timers_due(worker))
         worker->attend_due = true;
     if (!worker->own)

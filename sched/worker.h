@@ -74,14 +74,18 @@ struct tri_worker {
     uint16_t index;
     uint8_t in_a_row; /* turns taken from `next` and `next_pinned` */
     bool attend_due;
-    bool had_surplus;    /* when last looked */
-    bool own;            /* runs one actor, and what is pinned here with it (own.c) */
-    bool searching;      /* holds the system's one permission to search */
-    bool pinned_first;   /* whose turn it is between `pinned` and `ring` */
-    bool list_first;     /* and between what the system has in a list and what in batches */
-    uint32_t spun_turns; /* `turns` when it had nothing to run, */
-    int64_t spun_since;  /* and since when that is so */
-    uint32_t made_room;  /* the ring's head when its older half was last given away, so that others get their turn */
+    bool had_surplus;            /* when last looked, it had something to offer */
+    int64_t weighed;             /* since when the following are counted: */
+    uint32_t turns_then;         /* `turns` then, */
+    uint32_t glanced;            /* and the messages since, up to the last look at the clock */
+    int64_t turn_ns, message_ns; /* what they took before, on average */
+    bool own;                    /* runs one actor, and what is pinned here with it (own.c) */
+    bool searching;              /* holds the system's one permission to search */
+    bool pinned_first;           /* whose turn it is between `pinned` and `ring` */
+    bool list_first;             /* and between what the system has in a list and what in batches */
+    uint32_t spun_turns;         /* `turns` when it had nothing to run, */
+    int64_t spun_since;          /* and since when that is so */
+    uint32_t made_room; /* the ring's head when its older half was last given away, so that others get their turn */
     struct tri_random random;
     bool taken; /* `own`: by an actor; with the system's own_lock */
     int opened; /* `own`: 1, or why its thread could not begin; with the system's lock */
@@ -91,6 +95,7 @@ struct tri_worker {
     struct tri_runnable *running;    /* for the monitor and for panics */
     uint32_t turns;                  /* counts turns, so that the monitor sees whether the worker moves */
     uint32_t steals, parks, rescues; /* for the statistics */
+    unsigned int offers;             /* what waits in the ring is worth to be stolen; set when it looks around */
     unsigned int stuck; /* the monitor found it not moving: everything may be stolen, and what waits is rescued */
     TRI_ALIGNED struct ck_stack inbox;
     struct ck_stack errands;

@@ -337,6 +337,9 @@ static unsigned wanted_on;
 
 static void requeue_until_seen_everywhere(struct tri_worker *worker, struct player *player)
 {
+    int64_t start = real_now();
+    while (real_now() - start < 2 * TRI_HEAVY_TURN_NS) /* so that it is worth it */
+        ;
     ck_pr_or_uint(&seen_on, 1u << worker->index);
     tri_worker_count_message(worker);
     if (ck_pr_load_uint(&seen_on) != wanted_on)
@@ -365,6 +368,74 @@ Test(worker, surplus_that_lasts_wakes_the_others_one_by_one)
         wait_until(ck_pr_load_uint(&seen_on) == wanted_on);
         give_monitor_back();
         wait_until(all_parked());
+        close_sched();
+    }
+}
+
+/* What is worth another worker, by a clock that only turns move. */
+static int64_t played_until;
+
+static int64_t as_played(struct tri_clock *clock)
+{
+    (void)clock;
+    return (int64_t)ck_pr_load_64((uint64_t *)&played_until);
+}
+
+static struct work {
+    unsigned waiting, messages; /* actors; messages of a turn */
+    int64_t turn_ns;
+    bool worth;
+} work;
+
+static unsigned int offered;
+
+static void work_and_requeue(struct tri_worker *worker, struct player *player)
+{
+    for (unsigned i = 1; i <= work.messages; i++) {
+        ck_pr_add_64((uint64_t *)&played_until, (uint64_t)work.turn_ns / work.messages);
+        if (i < work.messages) /* the last one is counted when the turn is over */
+            tri_worker_count_message(worker);
+    }
+    if (player->begun < 2000)
+        tri_worker_requeue(worker, &player->run);
+    else if (player->begun == 2000 && player->number == 1)
+        ck_pr_store_uint(&offered, worker->offers);
+}
+
+static void serve_all(struct tri_worker *worker, struct player *player)
+{
+    (void)player;
+    for (unsigned i = 1; i <= work.waiting; i++)
+        schedule_here(worker, &players[i]);
+}
+
+Test(worker, work_is_offered_by_the_time_it_takes_and_not_by_its_number)
+{
+    static const struct work works[] = {
+        { 60, 1, 100, false },                     /* small talk */
+        { 60, 40, 40 * 40, false },                /* turns that are long for many small messages */
+        { 200, 1, 2 * TRI_WORTH_NS / 200, true },  /* many */
+        { 200, 1, TRI_WORTH_NS / 2 / 200, false }, /* not so many */
+        { 3, 1, 2 * TRI_HEAVY_TURN_NS, true },     /* few, and each has much to do */
+        { 3, 10, 2 * TRI_HEAVY_TURN_NS, true },    /* in several messages */
+        { 3, 1, TRI_HEAVY_TURN_NS / 2, false },    /* not so much */
+        { 1, 1, 2 * TRI_HEAVY_TURN_NS, false },    /* nothing waits while it runs */
+    };
+    static struct tri_clock clock = { as_played };
+    for (unsigned i = 0; i < sizeof works / sizeof *works; i++) {
+        work = works[i];
+        struct tri_sched_config config = cast_config(1);
+        config.clock = &clock;
+        cr_assert_eq(tri_sched_start(&sched, &config), 0);
+        cast_player(&players[0], TRI_HOME_ANY, serve_all);
+        for (unsigned p = 1; p <= work.waiting; p++) {
+            cast_player(&players[p], TRI_HOME_ANY, work_and_requeue);
+            players[p].number = p;
+        }
+        schedule(&players[0]);
+        wait_until(all_played(0) && ck_pr_load_uint(&players[work.waiting].ended) == 2000);
+        wait_until(all_parked());
+        cr_assert_eq(ck_pr_load_uint(&offered), work.worth, "work %u", i);
         close_sched();
     }
 }

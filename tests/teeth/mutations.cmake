@@ -287,6 +287,18 @@ mutation(a_worker_forgets_that_it_was_woken_to_search
   NEW [[    ck_pr_fas_uint(&worker->state, TRI_RUNNING);]]
   TEST sched/park FILTER park/an_injection_when_all*)
 
+mutation(many_small_messages_make_a_turn_heavy
+  FILE sched/worker.c
+  OLD [[worker->turn_ns >= TRI_HEAVY_TURN_NS && worker->message_ns >= TRI_HEAVY_NS;]]
+  NEW [[worker->turn_ns >= TRI_HEAVY_TURN_NS;]]
+  TEST sched/worker FILTER worker/work_is_offered*)
+
+mutation(what_waits_is_counted_and_not_weighed
+  FILE sched/worker.c
+  OLD [[waiting * worker->message_ns >= TRI_WORTH_NS);]]
+  NEW [[waiting >= 60);]]
+  TEST sched/worker FILTER worker/work_is_offered*)
+
 mutation(a_spinning_worker_steals_into_what_has_come
   FILE sched/worker.c
   OLD [[    if (!tri_ring_size(&worker->ring)) { /* else]]
