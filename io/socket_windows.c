@@ -131,13 +131,15 @@ static int backlog_of(int wanted)
     return wanted > 200 ? -wanted : wanted; /* SOMAXCONN_HINT, which this <winsock2.h> lacks */
 }
 
-/* SO_REUSEADDR is not set: here it would let another program take the address over. */
+/* SO_REUSEADDR is not set: here it would let another program take the address over. And one that sets it is kept out. */
 static tri_fd open_listening(const tr_address *address, int backlog, bool reuse_port)
 {
     tri_fd fd = reuse_port ? TR_ENOTSUP : open_tcp(address);
     if (fd < 0)
         return fd;
-    int error = address->family == TR_IPV6 ? set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) : 0;
+    int error = set(fd, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1);
+    if (!error && address->family == TR_IPV6)
+        error = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     if (!error)
         error = bind_to(fd, address);
     if (!error)
