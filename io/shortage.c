@@ -9,6 +9,7 @@
 enum { WAITERS = 32 };
 
 uint32_t tri_shortage_waiting;
+uint64_t tri_shortage_until;
 
 static uint64_t waiters[WAITERS];
 
@@ -17,6 +18,13 @@ void tri_shortage_reset(void)
     for (unsigned i = 0; i < WAITERS; i++)
         ck_pr_store_64(&waiters[i], 0);
     ck_pr_store_32(&tri_shortage_waiting, 0);
+    ck_pr_store_64(&tri_shortage_until, 0);
+}
+
+/* So long that each looks once. */
+void tri_shortage_refused(int64_t now)
+{
+    ck_pr_store_64(&tri_shortage_until, (uint64_t)(now + 2 * TRI_SHORTAGE_LOOK_NS));
 }
 
 void tri_shortage_wait(tr_ref transport)

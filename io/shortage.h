@@ -10,13 +10,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <troupe/ref.h>
+#include <troupe/time.h>
 
-/* How many wait, about. Whoever holds a descriptor for courtesy alone (a close that lingers) gives it up then. Any thread. */
+/* How many wait, about; and until when it matters that somebody was refused one who does not wait, but may ask again (by the
+ * monotonic clock). */
 extern uint32_t tri_shortage_waiting;
-static inline bool tri_shortage_is(void)
+extern uint64_t tri_shortage_until;
+
+/* Whether anybody is short of descriptors. Whoever holds one for courtesy alone (a close that lingers) gives it up then, and
+ * looks every TRI_SHORTAGE_LOOK_NS. Any thread. */
+#define TRI_SHORTAGE_LOOK_NS TR_MS(100)
+static inline bool tri_shortage_is(int64_t now)
 {
-    return ck_pr_load_32(&tri_shortage_waiting) > 0; /* pairs with nothing: a hint */
+    /* both pair with nothing: hints */
+    return ck_pr_load_32(&tri_shortage_waiting) > 0 || now < (int64_t)ck_pr_load_64(&tri_shortage_until);
 }
+
+/* Somebody was refused one. Any thread. */
+void tri_shortage_refused(int64_t now);
 
 /* Before a simulation: nobody waits. */
 void tri_shortage_reset(void);

@@ -168,9 +168,11 @@ static int bind_local(tri_fd fd, const tr_tcp_options *options, uint8_t family)
 
 /* A socket for a connection to `remote`, from options->local if that is given: the descriptor or an error, which is
  * logged. */
-static tri_fd open_socket(const tr_tcp_options *options, const tr_address *remote)
+static tri_fd open_socket(tr_self *self, const tr_tcp_options *options, const tr_address *remote)
 {
     tri_fd fd = tri_socket_tcp(remote);
+    if ((fd == TR_EMFILE || fd == TR_ENFILE) && !tri_sockets_simulated())
+        tri_shortage_refused(tr_now(self));
     if (fd < 0)
         return tri_tcp_complain("connect to", options->address, fd);
     int error = options->local ? bind_local(fd, options, remote->family) : 0;
@@ -227,7 +229,7 @@ int tr_tcp_connect_(tr_self *self, tr_ref *connection, const tr_tcp_options *opt
         return error;
     settings->own = true;
     settings->remote = remote;
-    tri_fd fd = open_socket(options, &remote);
+    tri_fd fd = open_socket(self, options, &remote);
     if (fd < 0) {
         tri_tcp_settings_unref(settings);
         return fd;

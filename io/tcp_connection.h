@@ -40,8 +40,7 @@ enum {
 };
 
 #define TRI_TCP_CLOSE_NS TR_SECONDS(30)
-#define TRI_TCP_SPARE_NS TR_MS(100) /* a connection that lingers looks so often whether others are short of descriptors */
-#define TRI_TCP_LOOK_NS  TR_MS(10)  /* what has come by the time that idle time is over may be told so much later */
+#define TRI_TCP_LOOK_NS  TR_MS(10)      /* what has come by the time that idle time is over may be told so much later */
 #define TRI_TCP_STALL_NS TR_SECONDS(10) /* after so long it is said that a connection does not read */
 
 #ifdef NDEBUG

@@ -236,7 +236,7 @@ static void discard(tr_self *self, struct tri_tcp *me)
 /* All has left. Whom the peer keeps waiting does not keep a descriptor that others are short of. */
 static void linger(tr_self *self, struct tri_tcp *me)
 {
-    if (!may_discard(me) || tri_shortage_is()) {
+    if (!may_discard(me) || tri_shortage_is(tr_now(self))) {
         tri_tcp_end(self, me, 0);
     } else if (!(me->flags & TRI_TCP_LINGERING)) {
         me->flags |= TRI_TCP_LINGERING;

@@ -21,7 +21,7 @@ static int64_t next_due(tr_self *self, const struct tri_tcp *me)
     const struct tri_tcp_settings *s = me->settings;
     int64_t due = TR_FOREVER;
     if (me->flags & TRI_TCP_LINGERING)
-        return earlier(s->lingers, tri_time_add(tr_now(self), TRI_TCP_SPARE_NS));
+        return earlier(s->lingers, tri_time_add(tr_now(self), TRI_SHORTAGE_LOOK_NS));
     if (s->idle_ns)
         due = s->looked ? look_due(s) : tri_time_add(s->last_activity, s->idle_ns);
     if (s->write_ns)
@@ -145,7 +145,7 @@ void tri_tcp_on_timeout(tr_self *self, struct tri_tcp *me)
     if (tri_tcp_gives_detach_up(self, me, 0))
         tri_tcp_stop_detaching(self, me);
     look_at_stall(self, me, now);
-    if (me->flags & TRI_TCP_LINGERING && (now >= me->settings->lingers || tri_shortage_is()))
+    if (me->flags & TRI_TCP_LINGERING && (now >= me->settings->lingers || tri_shortage_is(now)))
         tri_tcp_end(self, me, 0);
     else if (!(me->flags & TRI_TCP_LINGERING) && is_over(me, now))
         tri_tcp_fail(self, me, TR_ETIMEDOUT);

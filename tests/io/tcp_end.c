@@ -298,3 +298,32 @@ Test(tcp_end, lingering_has_limits_of_time_and_of_bytes)
     close(peer);
     close_system();
 }
+
+/* As to those that come (tcp_listen.c). Nobody waits here: who is refused asks again. */
+Test(tcp_end, connections_that_linger_give_their_descriptors_to_those_that_are_made)
+{
+    enum { FREE = 5, MADE = 12 };
+    char text[TR_ADDRESS_TEXT];
+    tr_address address;
+    int listener = peer_listen(&address); /* the system answers for it */
+    const tr_tcp_options options = { .address = tr_address_text(&address, text), .linger_ns = TR_HOURS(1) };
+    capture_log(TR_LOG_ERROR);
+    open_system(2);
+    struct rlimit old = leave_descriptors(FREE);
+    int64_t until = tri_clock_now(&tri_clock_real) + SOON;
+    for (unsigned made = 0, connected = 0; connected < MADE;) {
+        struct doing d = { .act = CONNECT, .tcp = &options };
+        int error = made < MADE ? tr_probe_do(probe, do_act, &d) : 0;
+        cr_assert(error == 0 || error == TR_EMFILE, "%s", tr_error_name(error));
+        cr_assert_lt(tri_clock_now(&tri_clock_real), until, "%u of %d were connected", connected, MADE);
+        made += made < MADE && error == 0;
+        const tr_msg *m = tr_probe_receive(probe, TR_MS(5));
+        if (m && tr_is(tr_tcp_connected, m)) {
+            connected++;
+            act(CLOSE, m->from);
+        }
+    }
+    setrlimit(RLIMIT_NOFILE, &old);
+    close(listener);
+    close_system();
+}

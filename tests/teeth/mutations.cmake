@@ -1414,7 +1414,7 @@ mutation(each_connection_says_that_writes_are_late
 
 mutation(a_close_does_not_linger
   FILE io/tcp_end.c
-  OLD [[    if (!may_discard(me) || tri_shortage_is()) {
+  OLD [[    if (!may_discard(me) || tri_shortage_is(tr_now(self))) {
         tri_tcp_end(self, me, 0);]]
   NEW [[    if (true) {
         tri_tcp_end(self, me, 0);]]
@@ -1820,9 +1820,15 @@ mutation(a_close_leaves_what_its_peer_still_sends
 
 mutation(who_lingers_does_not_give_way
   FILE io/shortage.h
-  OLD [[    return ck_pr_load_32(&tri_shortage_waiting) > 0; /* pairs with nothing: a hint */]]
-  NEW [[    return false;]]
+  OLD [[    return ck_pr_load_32(&tri_shortage_waiting) > 0 || now]]
+  NEW [[    return now]]
   TEST io/tcp_listen FILTER tcp_listen/connections_that_linger*)
+
+mutation(who_lingers_does_not_give_way_to_who_connects
+  FILE io/tcp.c
+  OLD [[        tri_shortage_refused(tr_now(self));]]
+  NEW [[        (void)self;]]
+  TEST io/tcp_end FILTER tcp_end/connections_that_linger*)
 
 mutation(who_is_refused_with_a_word_is_reset
   FILE io/tcp_connection.c

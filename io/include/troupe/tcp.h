@@ -97,8 +97,8 @@ typedef struct tr_tcp_options {
                            * twice that); 0: never */
     int64_t keepalive_ns; /* TCP keepalive after so long without traffic, in whole seconds: then ten probes, a tenth of that
                            * apart (a second at least); the peer that answers none is gone. 0: off */
-    int64_t linger_ns; /* tr_tcp_close, when all has been sent: waits so long for the peer's end, unless a listener is short
-                        * of descriptors; 0: 2 s; < 0: not at all */
+    int64_t linger_ns;    /* tr_tcp_close, when all has been sent: waits so long for the peer's end, unless a listener or a
+                        * tr_tcp_connect is short of descriptors; 0: 2 s; < 0: not at all */
     uint64_t linger_bytes;           /* and throws away so many bytes that the peer still sends; 0: 64 MiB */
     int send_buffer, receive_buffer; /* the kernel's, in bytes; 0: as it chooses */
     bool half_open;                  /* stays open for writing after the peer's end */
