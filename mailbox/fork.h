@@ -15,8 +15,8 @@ enum { TRI_FORK_HOOKS = 8 };
 extern unsigned tri_forks; /* how many, since tri_at_fork was first called, lie between that process and this one */
 
 /* Lets `hook` be called on the thread that forks: before, with those that were given last first; and after, in the parent
- * and in the child, in the order in which they were given. Any thread, once for each hook. Does nothing where there is no
- * fork(). */
+ * and in the child, in the order in which they were given. Once, also if it is given again: a child of a fork in the midst
+ * of that begins it anew. Any thread. Does nothing where there is no fork(). */
 void tri_at_fork(void (*hook)(enum tri_fork when));
 
 #endif

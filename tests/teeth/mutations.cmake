@@ -25,6 +25,12 @@ mutation(schedules_although_empty_was_replaced
     ck_pr_fence_acquire(); /* the state the last runner left]]
   TEST mailbox/mailbox FILTER mailbox/between_threads* TRIES 3)
 
+mutation(a_hook_is_called_as_often_as_it_was_given
+  FILE mailbox/fork_posix.c
+  OLD [[    while (at < count && hooks[at] != hook)]]
+  NEW [[    while (at < count)]]
+  TEST mailbox/fork FILTER fork/each_hook*)
+
 mutation(push_is_a_load_and_a_store
   FILE mailbox/mailbox.h
   OLD [[    if (tri_unlikely(!ck_pr_cas_64(&box->word, word, next)))
