@@ -449,12 +449,19 @@ void tri_worker_step_with(struct tri_worker *worker, struct tri_runnable *chosen
 
 /* ---- stealing and sleeping --------------------------------------------------------------------------------------- */
 
+/* Whether it has been in a turn for longer than one lasts: what waits behind that handler may go, whatever it last offered. */
+static bool tarries(const struct tri_worker *victim)
+{
+    int64_t since = (int64_t)ck_pr_load_64((const uint64_t *)&victim->turn_start);
+    return ck_pr_load_ptr(&victim->running) && tri_clock_now(victim->sched->config.clock) - since >= TRI_TURN_NS;
+}
+
 /* Half of what waits in the victim's ring, if that is surplus: two or more that it offers, or anything when the victim is
  * stuck. */
 static bool steal_from(struct tri_worker *worker, struct tri_worker *victim)
 {
     bool stuck = ck_pr_load_uint(&victim->stuck);
-    if (!stuck && !offers(victim))
+    if (!stuck && !offers(victim) && !(tri_ring_size(&victim->ring) >= 2 && tarries(victim)))
         return false;
     if (tri_ring_steal(&worker->ring, &victim->ring, stuck ? 1 : 2))
         return true;

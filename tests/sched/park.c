@@ -327,7 +327,6 @@ static void have_surplus(struct tri_worker *worker, struct player *player)
     wait_until(ck_pr_load_uint(&polling));
     for (unsigned i = 0; i < WAITING; i++)
         schedule_here(worker, &waiting[i]);
-    ck_pr_store_uint(&worker->offers, 1); /* as it does when it looks around */
     ck_pr_store_uint(&surplus_is_there, 1);
     wait_until(all_ended(coming, COMING));
     wait_until(ck_pr_load_32(&sched.workers[1]->steals) > 0);

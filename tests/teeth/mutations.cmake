@@ -305,6 +305,12 @@ mutation(what_waits_is_counted_and_not_weighed
   NEW [[waiting >= 60);]]
   TEST sched/worker FILTER worker/work_is_offered*)
 
+mutation(what_waits_behind_a_long_handler_is_not_offered
+  FILE sched/worker.c
+  OLD [[    return ck_pr_load_ptr(&victim->running) && tri_clock_now]]
+  NEW [[    return false && tri_clock_now]]
+  TEST sched/park FILTER park/a_spinning_worker_to_which*)
+
 mutation(a_spinning_worker_steals_into_what_has_come
   FILE sched/worker.c
   OLD [[    if (!tri_ring_size(&worker->ring)) { /* else]]

@@ -22,6 +22,9 @@
  * all children together that of the supervisor, the supervisor stops them all and ends with TR_EINTENSITY. What becomes
  * of that is its own supervisor's business.
  *
+ * A child needs no link to its supervisor, and must not make one: by that its crash would end the supervisor, too, and nobody
+ * were there to start it again.
+ *
  * One that waits for its restart has ended, so to kill it or to ask it to end changes nothing; but a transient child that is
  * asked to end with reason 0 stays away, as if it were alive.
  *
