@@ -237,11 +237,13 @@ static tr_buf *slice_piece(tr_buf *piece, size_t offset, size_t size)
     return slice;
 }
 
-/* Appends `piece`, a reference to a fresh or exclusively held chain, to such a chain. */
+/* Appends a chain to one that nobody else holds and that ends with its `last`. If others hold the second one, `last` stays
+ * in front of it. */
 static tr_buf *append(tr_buf *first, tr_buf *second)
 {
     first->last->next = second;
-    first->last = second->last;
+    if (held_by_one(second))
+        first->last = second->last;
     first->total += second->total;
     return first;
 }
@@ -267,12 +269,54 @@ tr_buf *tr_buf_slice(tr_buf *buf, size_t offset, size_t size)
     return slice;
 }
 
-/* Whether nobody else holds any piece of the chain, so that it may be linked to another. */
-static bool exclusive(const tr_buf *buf)
+/* The same bytes in pieces of their own; NULL when there is no memory. Consumes the reference. */
+static tr_buf *own_pieces(tr_buf *chain)
 {
-    for (; buf; buf = buf->next)
-        if (!held_by_one(buf))
+    tr_buf *copy = NULL;
+    for (tr_buf *piece = chain; piece; piece = piece->next) {
+        tr_buf *slice = slice_piece(piece, 0, piece->length);
+        if (!slice) {
+            tr_buf_unref(copy);
+            copy = NULL;
+            break;
+        }
+        copy = copy ? append(copy, slice) : slice;
+    }
+    tr_buf_unref(chain);
+    return copy;
+}
+
+/* Makes `last` the last of all pieces. What was appended although others hold it is theirs, too, and nothing may be linked
+ * to it, unless they have let go of it by now. False, and the chain is as long as `last` says, when there is no memory. */
+static bool own_tail(tr_buf *chain)
+{
+    for (tr_buf *tail; (tail = chain->last->next); chain->last = tail->last) {
+        if (!held_by_one(tail))
+            tail = own_pieces(tail);
+        chain->last->next = tail;
+        if (!tail)
             return false;
+    }
+    return true;
+}
+
+/* Whether no slice of `second` holds a piece of `first`, which it would be linked behind: then neither would ever be freed.
+ * It is so if there is no slice, or if nobody but the chain holds a piece of `first`; whichever can be told sooner. */
+static bool apart(const tr_buf *first, const tr_buf *second)
+{
+    bool held = false, slices = false;
+    while ((first || held) && (second || slices)) {
+        if (held && slices)
+            return false;
+        if (!held) {
+            held = !held_by_one(first);
+            first = first->next;
+        }
+        if (!slices) {
+            slices = second->kind == TRI_BUF_SLICE;
+            second = second->next;
+        }
+    }
     return true;
 }
 
@@ -280,20 +324,11 @@ tr_buf *tr_buf_join(tr_buf *first, tr_buf *second)
 {
     if (!first || !second)
         return first ? first : second;
-    if (!exclusive(first)) { /* its pieces may not be linked anew: link slices of them */
-        tr_buf *copy = NULL;
-        for (tr_buf *piece = first; piece; piece = piece->next) {
-            tr_buf *slice = slice_piece(piece, 0, piece->length);
-            if (!slice) {
-                tr_buf_unref(copy);
-                tr_buf_unref(first);
-                tr_buf_unref(second);
-                return NULL;
-            }
-            copy = copy ? append(copy, slice) : slice;
-        }
+    bool own = held_by_one(first);
+    if ((own && !own_tail(first)) || ((!own || !apart(first, second)) && !(first = own_pieces(first)))) {
         tr_buf_unref(first);
-        first = copy;
+        tr_buf_unref(second);
+        return NULL;
     }
     return append(first, second);
 }

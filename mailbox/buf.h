@@ -9,7 +9,9 @@
  *   ADOPTED   in memory of the program's
  *   SLICE     in another piece, its origin, which it holds a reference to
  *
- * A chain: the reference to a piece is a reference to it and to all that follow, for each holds one on the next.
+ * A chain: the reference to a piece is a reference to it and to all that follow, for each holds one on the next. Other
+ * references to one that is not the first are of slices, which do not look at what follows; or it is the first of a chain
+ * that somebody else holds, too, and stands behind `last`.
  */
 #ifndef TRI_BUF_H
 #define TRI_BUF_H
@@ -31,7 +33,8 @@ struct tr_buf {
     size_t length;
     size_t total;        /* of this piece and all that follow */
     struct tr_buf *next; /* holds a reference */
-    struct tr_buf *last; /* of the chain; valid while the first piece has one reference; also links the dead */
+    struct tr_buf *last; /* of the pieces that are the chain's alone: what follows was linked while others held it. Valid while
+                          * the first piece has one reference; also links the dead */
     union {
         struct tr_buf *origin;                         /* SLICE */
         void (*release)(const void *bytes, void *arg); /* ADOPTED */

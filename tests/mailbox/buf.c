@@ -658,6 +658,39 @@ Test(buf, a_long_chain_is_freed_without_deep_recursion)
     expect_nothing_left();
 }
 
+/* Of what comes from a peer the peer chooses the pieces. Were each looked at with every new one, this would never end. */
+Test(buf, a_long_chain_is_made_piece_by_piece)
+{
+    enum { EACH = 100 };
+    tr_buf *buf = NULL, *shared = CHAIN("s", "h");
+    for (unsigned i = 0; i < LONG; i++)
+        buf = tr_buf_join(buf, i % EACH ? copy("x") : tr_buf_ref(shared));
+    cr_assert_eq(tr_buf_size(buf), LONG + LONG / EACH);
+    cr_assert(holds(shared, "sh"));
+    const tr_buf *piece = buf;
+    for (unsigned i = 0; i < LONG; i++) {
+        cr_assert_eq(*(const char *)tr_buf_bytes(piece), i % EACH ? 'x' : 's');
+        piece = tr_buf_next(i % EACH ? piece : tr_buf_next(piece));
+    }
+    cr_assert_null(piece);
+    tr_buf_unref(shared);
+    tr_buf_unref(buf);
+    expect_nothing_left();
+}
+
+Test(buf, the_same_buffer_is_joined_many_times)
+{
+    tr_buf *same = copy("x"), *buf = NULL;
+    for (unsigned i = 0; i < LONG; i++)
+        buf = tr_buf_join(buf, tr_buf_ref(same));
+    cr_assert_eq(tr_buf_size(buf), LONG);
+    cr_assert_eq(pieces(buf), LONG);
+    cr_assert(holds(same, "x"));
+    tr_buf_unref(same);
+    tr_buf_unref(buf);
+    expect_nothing_left();
+}
+
 Test(buf, a_long_chain_of_slices_is_freed_without_deep_recursion)
 {
     tr_buf *buf = NULL;

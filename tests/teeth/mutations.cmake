@@ -192,9 +192,24 @@ mutation(the_count_of_holders_is_not_atomic
 
 mutation(a_shared_buffer_is_joined_in_place
   FILE mailbox/buf.c
-  OLD [[    if (!exclusive(first)) {]]
-  NEW [[    if (false) {]]
+  OLD [[    bool own = held_by_one(first);]]
+  NEW [[    bool own = true;]]
   TEST mailbox/buf FILTER buf/whatever_is_done*)
+
+mutation(a_slice_is_joined_to_what_it_is_of
+  FILE mailbox/buf.c
+  OLD [[        if (held && slices)
+            return false;]]
+  NEW [[        if (held && slices)
+            return true;]]
+  TEST mailbox/buf FILTER buf/whatever_is_done*)
+
+mutation(a_shared_tail_is_joined_in_place
+  FILE mailbox/buf.c
+  OLD [[        if (!held_by_one(tail))
+            tail = own_pieces(tail);]]
+  NEW [[]]
+  TEST mailbox/buf FILTER buf/a_shared_buffer_may*)
 
 mutation(a_failed_slice_leaks
   FILE mailbox/buf.c

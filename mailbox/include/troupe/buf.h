@@ -81,7 +81,9 @@ bool tr_buf_equals(const tr_buf *buf, const void *bytes, size_t size);
 tr_buf *tr_buf_slice(tr_buf *buf, size_t offset, size_t size);
 
 /* One buffer that holds the bytes of `first` and then those of `second`. Consumes both references. Either may be NULL,
- * then the answer is the other. NULL when there is no memory (both are released then). */
+ * then the answer is the other. NULL when there is no memory (both are released then). Costs the same however many pieces
+ * there are; but if somebody else holds `first`, or a slice of it that is still there, each of its pieces may get a node of
+ * its own, and to append slices to a long chain takes a look at each of its pieces. */
 tr_buf *tr_buf_join(tr_buf *first, tr_buf *second);
 
 /* The same bytes in one piece. Consumes the reference; copies only if there are several pieces. NULL when there is no
