@@ -30,7 +30,7 @@ static bool grow(struct tri_bag *bag, tri_bag_hash *hash)
 
 bool tri_bag_add(struct tri_bag *bag, tri_bag_hash *hash, uint32_t number)
 {
-    if (bag->count >= bag->room / 4 * 3 && !grow(bag, hash))
+    if (tri_bag_is_full(bag) && !grow(bag, hash))
         return false;
     put(bag, hash, number);
     return true;

@@ -21,6 +21,12 @@ typedef uint32_t tri_bag_hash(uint32_t number);
 /* False when there is no memory; the bag is as it was. */
 bool tri_bag_add(struct tri_bag *bag, tri_bag_hash *hash, uint32_t number);
 
+/* Whether the next one makes it grow. */
+static inline bool tri_bag_is_full(const struct tri_bag *bag)
+{
+    return bag->count >= bag->room / 4 * 3;
+}
+
 /* Takes it out, once, if it is there: whether it was. */
 bool tri_bag_remove(struct tri_bag *bag, tri_bag_hash *hash, uint32_t number);
 

@@ -26,6 +26,7 @@ void tri_cold_free(struct tri_slot *slot)
     if (cold->taken)
         tri_block_put(cold->taken, cold->taken_tag);
     tri_bag_empty(&cold->wards);
+    tri_bag_empty(&cold->early);
     tri_links_free(cold);
     if (cold->duty.started)
         tri_msg_free(cold->duty.started);

@@ -28,7 +28,8 @@ struct tri_cold {
     struct tri_links *links;     /* see actors/link.c; NULL: there has been none */
     struct tri_name *name;
     struct tri_taken *taken; /* messages kept with tr_take; each knows its place (generation_) */
-    struct tri_bag wards;    /* their numbers; see actors/ward.c */
+    struct tri_bag wards;    /* their numbers; see actors/ward.c, */
+    struct tri_bag early;    /* and of those that were hushed before they became wards */
     struct tri_duty duty;
     uint32_t taken_count, taken_max;
     uint32_t children; /* of a supervisor: those of all its incarnations that have not reported that they are gone */

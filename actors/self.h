@@ -243,7 +243,7 @@ tr_ref tri_link_check(void);
 /* Tells the wards of an actor, if it has any, that it ends. */
 static inline void tri_ward_end(tr_self *self, struct tri_slot *slot)
 {
-    if (tri_unlikely(slot->lanes.spare || (slot->cold && slot->cold->wards.count)))
+    if (tri_unlikely(slot->lanes.spare || (slot->cold && (slot->cold->wards.count || slot->cold->early.count))))
         tri_ward_end_all(self, slot);
 }
 
@@ -254,8 +254,8 @@ void tri_ward_remove(struct tri_slot *guardian, tr_ref ward);
 #define TRI_WARD_HUSHED_BIT 31
 #define TRI_WARD_HUSHED     (UINT32_C(1) << TRI_WARD_HUSHED_BIT)
 
-/* The running actor wants to hear nothing more of a ward but its end: false, and nothing is done, if it is none. */
-bool tri_ward_hush(struct tri_slot *guardian, tr_ref ward);
+/* The running actor wants to hear nothing more of a ward but its end, nor of one that becomes a ward later. */
+void tri_ward_hush(struct tri_slot *guardian, tr_ref ward);
 bool tri_ward_find_hushed(struct tri_slot *guardian, tr_ref ward);
 static inline bool tri_ward_is_hushed(struct tri_slot *guardian, tr_ref ward)
 {

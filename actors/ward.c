@@ -25,12 +25,19 @@ static uint32_t hash(uint32_t number)
 
 bool tri_ward_add(struct tri_slot *guardian, tr_ref ward)
 {
+    uint32_t number = number_of(ward);
+    bool early = guardian->cold && tri_bag_remove(&guardian->cold->early, hash, number);
+    if (early)
+        number |= TRI_WARD_HUSHED;
     if (!guardian->lanes.spare) {
-        guardian->lanes.spare = number_of(ward);
+        guardian->lanes.spare = number;
         return true;
     }
     struct tri_cold *cold = tri_cold(guardian);
-    return cold && tri_bag_add(&cold->wards, hash, number_of(ward));
+    if (!cold || !tri_bag_add(&cold->wards, hash, number))
+        return false;
+    cold->hushed += early;
+    return true;
 }
 
 /* Where its number stands; NULL: it is no ward. */
@@ -66,15 +73,46 @@ static tr_ref ward_of(uint32_t number)
     return number_of(ref) == (number & ~TRI_WARD_HUSHED) ? ref : TR_NOBODY;
 }
 
-bool tri_ward_hush(struct tri_slot *guardian, tr_ref ward)
+/* Of those that never became wards, and have ended. If there is no memory they stay. */
+static void forget_ended(struct tri_bag *early)
+{
+    struct tri_bag kept = { 0 };
+    for (uint32_t i = 0; i < early->room; i++) {
+        if (tr_ref_eq(ward_of(early->places[i]), TR_NOBODY))
+            continue;
+        if (!tri_bag_add(&kept, hash, early->places[i])) {
+            tri_bag_empty(&kept);
+            return;
+        }
+    }
+    tri_bag_empty(early);
+    *early = kept;
+}
+
+/* It may become one: the message by which it does may wait in the mailbox. Or it is somebody else's. */
+static void hush_early(struct tri_slot *guardian, tr_ref ward)
+{
+    struct tri_cold *cold = tri_slot_find(ward) ? tri_cold(guardian) : NULL;
+    if (!cold)
+        return;
+    if (cold->early.count && tri_bag_is_full(&cold->early))
+        forget_ended(&cold->early);
+    tri_bag_remove(&cold->early, hash, number_of(ward)); /* lest it be there twice */
+    tri_bag_add(&cold->early, hash, number_of(ward));
+}
+
+void tri_ward_hush(struct tri_slot *guardian, tr_ref ward)
 {
     uint32_t *place = find(guardian, ward);
-    if (!place || (!tr_ref_eq(ward_of(*place), TR_NOBODY) && !tr_ref_eq(ward_of(*place), ward)))
-        return false;
+    if (!place) {
+        hush_early(guardian, ward);
+        return;
+    }
+    if (!tr_ref_eq(ward_of(*place), TR_NOBODY) && !tr_ref_eq(ward_of(*place), ward))
+        return;
     if (place != &guardian->lanes.spare)
         guardian->cold->hushed += !(*place & TRI_WARD_HUSHED);
     *place |= TRI_WARD_HUSHED;
-    return true;
 }
 
 bool tri_ward_find_hushed(struct tri_slot *guardian, tr_ref ward)
@@ -137,5 +175,6 @@ void tri_ward_end_all(tr_self *self, struct tri_slot *slot)
     for (uint32_t i = 0; i < wards->room; i++)
         signal_ward(self, wards->places[i]);
     tri_bag_empty(wards);
+    tri_bag_empty(&slot->cold->early);
     slot->cold->hushed = 0;
 }

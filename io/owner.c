@@ -118,10 +118,22 @@ bool tri_owner_join(tr_self *self, struct tri_owner owner)
     return true;
 }
 
+/* Whether the running actor keeps something of it, which does not come back before he lets go of it: so he has heard that it
+ * was connected. */
+static bool has_taken_of(const tr_self *self, tr_ref transport)
+{
+    const struct tri_cold *cold = self->slot->cold;
+    for (uint32_t i = 0; cold && i < cold->taken_count; i++)
+        if (tr_ref_eq(cold->taken[i].m->from, transport))
+            return true;
+    return false;
+}
+
 void tri_owner_hush(tr_self *self, tr_ref transport)
 {
-    struct tri_slot *slot = tri_ward_hush(self->slot, transport) ? tri_slot_find(transport) : NULL;
-    if (slot)
+    struct tri_slot *slot = tri_slot_find(transport);
+    tri_ward_hush(self->slot, transport);
+    if (slot && !has_taken_of(self, transport))
         tri_slot_raise(slot, transport, TRI_SLOT_HUSHED); /* and nobody is poked: it is looked at when something is told */
 }
 

@@ -24,7 +24,8 @@ struct tri_owner {
  * tr_tcp_accepted; `unseen` if the owner was hushed before he handled it. */
 TR_MESSAGE(tri_handled, tr_buf *buf; bool offer, unseen;);
 
-/* The running actor wants to hear nothing more of what it owns but its end; no-op if it does not own it. */
+/* The running actor wants to hear nothing more of what it owns, or will own when it handles what waits, but its end. To others
+ * than the owner it changes nothing. Before the transport is told to end: it looks whether it is hushed. */
 void tri_owner_hush(tr_self *self, tr_ref transport);
 
 enum tri_news {

@@ -40,6 +40,13 @@ void tri_shortage_wait(tr_ref transport)
     }
 }
 
+void tri_shortage_leave(tr_ref transport)
+{
+    for (unsigned i = 0; i < WAITERS && ck_pr_load_32(&tri_shortage_waiting); i++)
+        if (ck_pr_load_64(&waiters[i]) == transport.bits && ck_pr_cas_64(&waiters[i], transport.bits, 0))
+            ck_pr_dec_32(&tri_shortage_waiting);
+}
+
 void tri_shortage_over(void)
 {
     struct tri_worker *worker = tri_worker_here;

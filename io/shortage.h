@@ -35,6 +35,9 @@ void tri_shortage_reset(void);
 /* A transport that is to be signalled (TRI_SIGNAL_RETRY), once, when a descriptor has been closed. Any thread. */
 void tri_shortage_wait(tr_ref transport);
 
+/* It waits no more, if it did. Any thread. */
+void tri_shortage_leave(tr_ref transport);
+
 /* A descriptor has been closed: one of those that wait is signalled. Any thread. */
 void tri_shortage_over(void);
 

@@ -352,16 +352,14 @@ int tr_tcp_shutdown(tr_self *self, tr_ref connection)
 
 int tr_tcp_close(tr_self *self, tr_ref connection)
 {
-    int error = COMMAND(self, connection, "tr_tcp_close", .verb = TRI_TCP_CLOSE);
     tri_owner_hush(self, connection);
-    return error;
+    return COMMAND(self, connection, "tr_tcp_close", .verb = TRI_TCP_CLOSE);
 }
 
 int tr_tcp_abort(tr_self *self, tr_ref connection)
 {
-    int error = COMMAND(self, connection, "tr_tcp_abort", .verb = TRI_TCP_ABORT);
     tri_owner_hush(self, connection);
-    return error;
+    return COMMAND(self, connection, "tr_tcp_abort", .verb = TRI_TCP_ABORT);
 }
 
 int tr_tcp_window(tr_self *self, tr_ref connection, uint32_t bytes)

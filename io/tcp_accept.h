@@ -25,7 +25,7 @@ struct tri_tcp_doors {
     struct tri_tcp_settings *settings;
 };
 
-/* Makes a connection of a descriptor, with its home on this worker, and offers it to the owner: 0 or an error; then the
+/* Makes a connection of a descriptor, with its home on that worker, and offers it to the owner: 0 or an error; then the
  * descriptor is closed. In a turn or between two. */
 int tri_tcp_offer(tr_self *self, struct tri_tcp_doors *doors, tri_fd fd, uint16_t home);
 

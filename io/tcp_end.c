@@ -129,7 +129,7 @@ void tri_tcp_close(tr_self *self, struct tri_tcp *me)
     refuse_detach(self, me, TR_ECLOSED);
     tri_tcp_drop_received(me);
     me->flags |= TRI_TCP_CLOSING;
-    if (!tri_tcp_own_settings(me)) /* and nothing is thrown away */
+    if (!tri_tcp_own_settings(me)) /* no memory to count what is thrown away: it will not linger */
         tri_op_cancel(self, &me->end, &me->end.read);
 }
 
@@ -332,7 +332,8 @@ void tri_tcp_stop(tr_self *self, void *state, int reason)
         me->reason = (int16_t)reason;
         refuse_detach(self, me, reason ? reason : TR_ECLOSED);
     }
-    me->flags |= TRI_TCP_ENDING | (me->flags & TRI_TCP_LINGERING ? 0 : TRI_TCP_RESET); /* the peer is to have it all */
+    me->flags |= TRI_TCP_ENDING |
+        (me->flags & TRI_TCP_LINGERING ? 0 : TRI_TCP_RESET); /* one that lingers has sent all, and the peer is to have it */
     cancel_all(self, me);
 }
 

@@ -55,8 +55,8 @@ static bool tell(tr_self *self, struct listener *me, const tr_type *type, const 
 static bool say_closed(tr_self *self, struct listener *me)
 {
     tr_msg *m = me->deaf ? NULL : tri_news_new(self, &tr_tcp_closed_type, sizeof(tr_tcp_closed));
-    if (!m)
-        return me->deaf;
+    if (!m) /* not for ever: if the owner has ended there is nobody to be told */
+        return me->deaf || tri_owner_ended(me->doors.owner.ref, me->doors.owner.incarnation);
     me->deaf = true;
     *(tr_tcp_closed *)tri_msg_body(m) = (tr_tcp_closed){ .reason = me->reason };
     tri_news_send(self, me->doors.owner, m, TRI_NEWS_LEAVE, false);
@@ -104,6 +104,7 @@ static int end_it(tr_self *self, struct listener *me, int reason)
     if (!me->ending) {
         me->ending = true;
         me->reason = reason;
+        tri_shortage_leave(self->me);
         if (reason && reason != TR_EOWNER)
             tri_log(TR_LOG_WARNING, "the listener ends: %s", tr_strerror(reason));
         tri_tcp_relieve_no_more(self->worker, &me->doors);
@@ -180,6 +181,7 @@ static void on_accepted(tr_self *self, struct listener *me, tri_fd fd)
         return;
     }
     me->failures = 0;
+    tri_shortage_leave(self->me);
     int error = tri_tcp_offer(self, &me->doors, fd, choose_home(self, me));
     if (error) {
         tri_log(TR_LOG_WARNING, "an accepted connection is closed: %s", tr_strerror(error));
@@ -281,6 +283,7 @@ static void listener_stop(tr_self *self, void *state, int reason)
     if (!me->ending)
         me->reason = reason;
     me->ending = true;
+    tri_shortage_leave(self->me);
     tri_tcp_relieve_no_more(self->worker, &me->doors);
     for (uint32_t i = 0; i < me->count; i++)
         tri_op_cancel(self, &me->sockets[i].end, &me->sockets[i].end.read);

@@ -123,7 +123,7 @@ bool tri_tcp_say_closed(tr_self *self, struct tri_tcp *me)
     tr_msg *m = told ? tri_news_new(self, &tr_tcp_closed_type, sizeof(tr_tcp_closed))
                      : tri_news_new(self, &tr_tcp_failed_type, sizeof(tr_tcp_failed));
     if (!m)
-        return false;
+        return tri_owner_ended(me->owner, me->end.spare); /* then there is nobody to be told */
     if (told)
         *(tr_tcp_closed *)tri_msg_body(m) = (tr_tcp_closed){ .reason = me->reason, .dropped = me->settings->dropped };
     else

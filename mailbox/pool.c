@@ -173,8 +173,8 @@ static void collect(struct tri_pool *pool)
     }
 }
 
-/* Slabs hold 64 blocks, but are never smaller than 64 KiB (so that small blocks are not asked for in dribs and drabs)
- * and never larger than 256 KiB (or one block). From the ninth on they are 2 MiB, in large pages. */
+/* Slabs are as large as 64 blocks, but at least 64 KiB (so that small blocks are not asked for in dribs and drabs) and at most
+ * 256 KiB. From the ninth on they are 2 MiB, in large pages. */
 enum { SMALL_SLABS = 8, LARGE_SLAB = 2 << 20 };
 
 static bool refill_slab(struct tri_pool *pool, unsigned class)
@@ -374,7 +374,7 @@ static int64_t length(const struct tri_free *list)
     return count;
 }
 
-/* Blocks of this pool that are out, and not on their way home from another. */
+/* Blocks of this pool that are out, or in a chain that another pool has not sent home yet. */
 static int64_t out(const struct tri_pool *pool)
 {
     int64_t count = pool->carved - length(pool->returned);

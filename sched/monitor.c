@@ -78,8 +78,10 @@ static bool look_at(struct tri_sched *sched, struct tri_worker *worker, struct t
         if (watch->named)
             say(sched, worker, watch, now, "goes on; it was held for about", "");
         *watch = (struct tri_watch){ .turns = turns, .since = now, .runs = runs };
-        if (runs)
+        if (runs) {
+            ck_pr_store_uint(&worker->look, 1);
             watch->used = tri_os_thread_time(sched->threads[worker->index]);
+        }
         return runs || ck_pr_load_uint(&worker->state) != TRI_PARKED;
     }
     call_for_help(sched, worker, now);

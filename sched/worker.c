@@ -14,7 +14,7 @@ TRI_THREAD_LOCAL struct tri_worker *tri_worker_here;
 
 /* ---- queues ------------------------------------------------------------------------------------------------------ */
 
-/* The ring is full: its older half and r go to the global list, in order. */
+/* The ring is full: its older half goes to the system, in order, as one batch if there is memory, and r into the ring. */
 static TRI_COLD void overflow(struct tri_worker *worker, struct tri_runnable *r)
 {
     tri_tag tag;
@@ -207,13 +207,22 @@ TRI_INLINE struct tri_runnable *pick(struct tri_worker *worker)
 
 /* ---- turns ------------------------------------------------------------------------------------------------------- */
 
+/* The monitor has come by. How many messages make up a look at the clock is of the past: what comes now may take longer. */
+static TRI_NOINLINE void called(struct tri_worker *worker)
+{
+    ck_pr_store_uint(&worker->stuck, 0);
+    ck_pr_store_uint(&worker->look, 0);
+    worker->attend_due = true;
+    worker->glance = worker->glance_every = 1;
+}
+
 TRI_INLINE void run(struct tri_worker *worker, struct tri_runnable *r)
 {
     tri_worker_begin(worker, r);
     worker->sched->config.turn(worker, r);
     ck_pr_store_ptr(&worker->running, NULL);
-    if (tri_unlikely(ck_pr_load_uint(&worker->stuck)))
-        ck_pr_store_uint(&worker->stuck, 0);
+    if (tri_unlikely(ck_pr_load_uint(&worker->stuck) | ck_pr_load_uint(&worker->look)))
+        called(worker);
 }
 
 TRI_INLINE bool step(struct tri_worker *worker)

@@ -119,3 +119,52 @@ Test(tcp_owner, a_new_life_hears_nothing_of_the_connections_of_the_former)
     close_system();
     cr_assert_eq(all.strangers, 0);
 }
+
+/* ---- who keeps what he was told ---------------------------------------------------------------------------------- */
+
+static tr_ref report_to;
+
+static int take_and_close(tr_self *self, void *state, const tr_msg *m)
+{
+    tr_msg **taken = state;
+    if (tr_is(tr_tcp_connected, m)) {
+        *taken = tr_take(self, m);
+        tr_tcp_close(self, m->from);
+    } else if (tr_is(tr_tcp_closed, m)) {
+        tr_release(self, *taken);
+        tr_send(self, report_to, announced, .address = { .port = 1 });
+        return TR_STOP;
+    }
+    return TR_CONTINUE;
+}
+
+static int connect_somewhere(tr_self *self, void *state, const void *arg)
+{
+    (void)state;
+    return tr_tcp_connect(self, NULL, arg);
+}
+
+static const tr_actor taker_actor = { TR_SPEC, .name = "taker", .start = connect_somewhere, .receive = take_and_close,
+    .state_size = sizeof(tr_msg *), .arg_size = TR_ADDRESS_TEXT };
+
+static int start_taker(tr_self *self, void *address)
+{
+    return tr_ref_is_nobody(tr_spawn(self, &taker_actor, address)) ? TR_EFAULT : 0;
+}
+
+/* It has heard that it was connected, though that message does not come back before it lets go of it. */
+Test(tcp_owner, one_that_keeps_what_it_was_told_hears_of_the_end)
+{
+    char text[TR_ADDRESS_TEXT] = "";
+    tr_address address;
+    int listener = peer_listen(&address);
+    open_system(2);
+    report_to = tr_probe_ref(probe);
+    cr_assert_eq(tr_probe_do(probe, start_taker, (void *)tr_address_text(&address, text)), 0);
+    int peer = accept(listener, NULL, NULL);
+    peer_expect_end(peer);
+    close(peer);
+    expect(announced);
+    close(listener);
+    close_system();
+}

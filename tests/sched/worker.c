@@ -1,4 +1,5 @@
 /* Workers: what runs where, and in which order. */
+#include "tests/os.h"
 #include "tests/sched/cast.h"
 
 enum { MANY = 2000 };
@@ -314,6 +315,38 @@ Test(worker, a_turn_has_its_time_and_then_is_over)
     }
     wait_until(all_played(20));
     wait_until(all_parked());
+    close_sched();
+}
+
+static unsigned int slow_turns;
+
+/* Quick until the clock is read as seldom as can be; then slow, until the worker looks around. */
+static void slow_down(struct tri_worker *worker, struct player *player)
+{
+    static int64_t attended;
+    if (!slow_turns && worker->glance_every < TRI_TURN_MESSAGES) {
+        tri_worker_requeue(worker, &player->run);
+        return;
+    }
+    if (!slow_turns)
+        attended = worker->attended;
+    if (worker->attended != attended)
+        return;
+    slow_turns++;
+    sleep_for(TR_MS(20)); /* not so long that it is found stuck, and another one is at it then */
+    tri_worker_requeue(worker, &player->run);
+}
+
+Test(worker, one_whose_turns_become_slow_is_called_by_the_monitor_to_look_around)
+{
+    open_sched(1);
+    slow_turns = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        cast_player(&players[i], TRI_HOME_ANY, slow_down);
+        schedule(&players[i]);
+    }
+    wait_until(all_parked());
+    cr_assert(slow_turns > 0 && slow_turns < TRI_TURN_MESSAGES / 2, "%u", slow_turns);
     close_sched();
 }
 

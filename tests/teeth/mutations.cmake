@@ -326,6 +326,12 @@ mutation(what_waits_behind_a_long_handler_is_not_offered
   NEW [[    return false && tri_clock_now]]
   TEST sched/park FILTER park/a_spinning_worker_to_which*)
 
+mutation(the_monitor_calls_only_those_that_do_not_move
+  FILE sched/monitor.c
+  OLD [[            ck_pr_store_uint(&worker->look, 1);]]
+  NEW [[]]
+  TEST sched/worker FILTER worker/one_whose_turns*)
+
 mutation(a_spinning_worker_steals_into_what_has_come
   FILE sched/worker.c
   OLD [[    if (!tri_ring_size(&worker->ring)) { /* else]]
@@ -1844,6 +1850,26 @@ mutation(a_close_leaves_what_its_peer_still_sends
   OLD [[    return !(me->flags & (TRI_TCP_EOF | TRI_TCP_LOST)) && s->own]]
   NEW [[    return false && s->own]]
   TEST io/sim_streams FILTER sim_streams/what_was_sent_before_a_close*)
+
+mutation(who_has_ended_waits_on_for_descriptors
+  FILE io/shortage.c
+  OLD [[        if (ck_pr_load_64(&waiters[i]) == transport.bits &&]]
+  NEW [[        if (false &&]]
+  TEST io/shortage FILTER shortage/one_that_waits* PORT epoll)
+
+mutation(what_is_kept_was_not_heard
+  FILE io/owner.c
+  OLD [[    if (slot && !has_taken_of(self, transport))]]
+  NEW [[    if (slot && (true || has_taken_of(self, transport)))]]
+  TEST io/tcp_owner FILTER tcp_owner/one_that_keeps*)
+
+mutation(a_hush_before_the_join_is_forgotten
+  FILE actors/ward.c
+  OLD [[        hush_early(guardian, ward);
+        return;]]
+  NEW [[        (void)hush_early;
+        return;]]
+  TEST actors/ward FILTER ward/one_is_hushed*)
 
 mutation(who_lingers_does_not_give_way
   FILE io/shortage.h

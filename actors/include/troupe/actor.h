@@ -110,7 +110,7 @@ typedef struct tr_spawn_options {
     const void *arg;  /* arg_size bytes, copied */
     const char *name; /* registered before its first turn (see <troupe/name.h>); NULL: none */
     bool link;        /* linked to the spawner from the start */
-    bool monitor;     /* monitored by the spawner from the start */
+    bool monitor;     /* monitored by the spawner from the start; if there is no actor, nothing comes of it */
     int *error;       /* set to 0, or to why there is no actor; may be NULL */
 } tr_spawn_options;
 

@@ -14,7 +14,7 @@
  *
  *     for (uint64_t seed = 1; seed <= 1000; seed++) {
  *         tr_sim_result result;
- *         if (tr_sim_run(seed, &(tr_sim_options){ .faults = rough }, hosts, &result))
+ *         if (tr_sim_run(seed, &(tr_sim_options){ .faults = tr_sim_rough }, hosts, &result))
  *             printf("seed %" PRIu64 ": %s\n", seed, result.what);
  *     }
  *

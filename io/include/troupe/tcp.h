@@ -35,8 +35,10 @@
  * (What comes in small segments counts as what their bytes take, 64 at least; a longer one as a buffer of 8 KiB.)
  *
  * Writing never blocks and never fails for a peer that is gone. What is written is queued; tr_tcp_writable says when the
- * queue passes its high mark and when it is down at its low mark again. Only a writer that goes on and on (16 MiB behind)
- * has its connection ended with TR_EFULL.
+ * queue passes its high mark and when it is down at its low mark again. That is a message: it comes after the handler, so a
+ * handler that has much to write writes some, keeps the rest, and goes on when it is told. Only a connection whose queue holds
+ * more than write_max (16 MiB) when something is written to it is ended, with TR_EFULL: one larger value can be written, and
+ * nothing behind it until it has left.
  *
  * When the owner ends, its connections are aborted; one that it closed before still sends what is queued, if its peer
  * takes any of it every 30 seconds (or within the write timeout). The end of the system waits for neither: what is to reach
@@ -92,7 +94,8 @@ typedef struct tr_tcp_options {
     uint32_t window;     /* bytes of receive buffers; 0: 64 KiB */
     uint32_t high, low;  /* marks of the write queue, in bytes, see tr_tcp_marks; both 0: 64 KiB and 16 KiB */
     uint32_t write_max;  /* the connection ends when a write finds more than this queued; 0: 16 MiB */
-    int64_t idle_ns;     /* ends with TR_ETIMEDOUT when nothing was sent or received for so long; 0: never */
+    int64_t idle_ns; /* ends with TR_ETIMEDOUT, and a reset for the peer, when nothing was sent or received for so long; 0:
+                          * never */
     int64_t write_ns; /* the same when writes are queued and none of their bytes has left for so long (it may be noticed after
                            * twice that); 0: never */
     int64_t keepalive_ns; /* TCP keepalive after so long without traffic, in whole seconds: then ten probes, a tenth of that
@@ -163,9 +166,9 @@ tr_ref tr_tcp_serve(tr_self *self, const tr_msg *m, const tr_actor *spec, const 
 int tr_tcp_own(tr_self *self, tr_ref connection, tr_ref owner);
 
 /* Queues bytes to be sent; consumes the reference to buf (NULL is TR_ENOMEM, so a tr_buf_copy need not be looked at). An
- * empty buffer is a no-op. What is written after tr_tcp_shutdown, tr_tcp_close or the end is dropped, counted and logged at
- * a limited rate; that leaves the connection unharmed. TR_EDOWN, TR_ENOMEM: it was not queued, and the connection ends, so
- * that no stream has a hole. */
+ * empty buffer is a no-op. What is written after tr_tcp_shutdown or tr_tcp_close is dropped, counted and, from the fifth on,
+ * logged at a limited rate; that leaves the connection unharmed. What comes when the connection has ended is a dead letter.
+ * TR_EDOWN, TR_ENOMEM: it was not queued, and the connection ends, so that no stream has a hole. */
 int tr_tcp_write(tr_self *self, tr_ref connection, tr_buf *buf);
 
 /* The same for a copy of these bytes. */
@@ -181,7 +184,7 @@ int tr_tcp_shutdown(tr_self *self, tr_ref connection);
 
 /* Sends what is queued and closes. Idempotent. Also of a listener. From the call on its owner hears nothing more of it but the
  * end, also if something waits in his mailbox; if he has not heard yet that it was connected, that is a tr_tcp_failed
- * (TR_ECANCELED).
+ * (TR_ECANCELED). (Connections that a listener has accepted before are not the listener: they are still offered.)
  *
  * The peer reads the end after what was queued. What it still sends is read and thrown away until it has ended, too, within
  * the limits of linger_ns and linger_bytes; for the system answers bytes that nobody will read with a reset, and the peer may
