@@ -207,12 +207,12 @@ TRI_INLINE struct tri_runnable *pick(struct tri_worker *worker)
 
 /* ---- turns ------------------------------------------------------------------------------------------------------- */
 
-/* The monitor has come by. How many messages make up a look at the clock is of the past: what comes now may take longer. */
+/* The monitor has come by. How many messages make up a look at the clock is of the past: what comes now may take longer. So
+ * the next one is followed by a look, and if it is time by the clock the worker looks around. */
 static TRI_NOINLINE void called(struct tri_worker *worker)
 {
     ck_pr_store_uint(&worker->stuck, 0);
     ck_pr_store_uint(&worker->look, 0);
-    worker->attend_due = true;
     worker->glance = worker->glance_every = 1;
 }
 

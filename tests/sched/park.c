@@ -327,6 +327,8 @@ static void have_surplus(struct tri_worker *worker, struct player *player)
     wait_until(ck_pr_load_uint(&polling));
     for (unsigned i = 0; i < WAITING; i++)
         schedule_here(worker, &waiting[i]);
+    while (tri_clock_now(&tri_clock_real) - worker->turn_start < TRI_TURN_NS) /* from then on it may be stolen */
+        ;
     ck_pr_store_uint(&surplus_is_there, 1);
     wait_until(all_ended(coming, COMING));
     wait_until(ck_pr_load_32(&sched.workers[1]->steals) > 0);
@@ -380,6 +382,7 @@ static void have_no_surplus(struct tri_worker *worker, struct player *player)
     (void)player;
     for (unsigned i = 0; i < 2; i++) /* one to run next, and one that waits */
         schedule_here(worker, &waiting[i]);
+    ck_pr_store_uint(&worker->offers, 1); /* it had more when it looked around */
     unsigned before = ck_pr_load_uint(&looks);
     wait_until(ck_pr_load_uint(&looks) - before > 1000);
     for (unsigned i = 0; i < 2; i++)
