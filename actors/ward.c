@@ -109,7 +109,7 @@ void tri_ward_hush(struct tri_slot *guardian, tr_ref ward)
         return;
     }
     if (!tr_ref_eq(ward_of(*place), TR_NOBODY) && !tr_ref_eq(ward_of(*place), ward))
-        return;
+        return; /* the number is that of a later actor in its slot */
     if (place != &guardian->lanes.spare)
         guardian->cold->hushed += !(*place & TRI_WARD_HUSHED);
     *place |= TRI_WARD_HUSHED;

@@ -24,8 +24,9 @@ struct tri_owner {
  * tr_tcp_accepted; `unseen` if the owner was hushed before he handled it. */
 TR_MESSAGE(tri_handled, tr_buf *buf; bool offer, unseen;);
 
-/* The running actor wants to hear nothing more of what it owns, or will own when it handles what waits, but its end. To others
- * than the owner it changes nothing. Before the transport is told to end: it looks whether it is hushed. */
+/* The running actor wants to hear nothing more of what it owns, or will own when it handles what waits, but its end. Before the
+ * transport is told to end: it looks whether it is hushed. Not only the owner may close: then what the owner has not handled
+ * is still for him, but the end waits until he has handled, or let go of, that it was connected. */
 void tri_owner_hush(tr_self *self, tr_ref transport);
 
 enum tri_news {

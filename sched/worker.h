@@ -97,7 +97,7 @@ struct tri_worker {
     uint32_t steals, parks, rescues; /* for the statistics */
     unsigned int offers;             /* what waits in the ring is worth to be stolen; set when it looks around */
     unsigned int stuck; /* the monitor found it not moving: everything may be stolen, and what waits is rescued */
-    unsigned int look;  /* the monitor wants it to look around when the turn is over; pairs with nothing */
+    unsigned int look;  /* the monitor has come by: it is to look at the clock soon; pairs with nothing */
     TRI_ALIGNED struct ck_stack inbox;
     struct ck_stack errands;
     unsigned int state; /* enum tri_worker_state */
